@@ -1,0 +1,83 @@
+/**
+ * `npm test`: every tier in one go, one summary line at the end.
+ *
+ * `npm test -- unit types` runs the named tiers only. In CI a skipped test is a failure, because there
+ * nobody would notice what was not tried.
+ */
+import { spawn } from 'node:child_process';
+
+interface Tier {
+  readonly name: string;
+  readonly argv: readonly [string, ...string[]];
+  /** Mocha counts its tests; every other tool is one test. */
+  readonly mocha?: true;
+}
+
+const MOCHA = ['mocha', '--reporter', process.env.CI ? 'spec' : 'dot'] as const;
+
+const TIERS: readonly Tier[] = [
+  { name: 'types', argv: ['tsc', '--noEmit'] },
+  { name: 'lint', argv: ['oxlint', '--type-aware', '--deny-warnings'] },
+  { name: 'format', argv: ['prettier', '--check', '--log-level=warn', '.'] },
+  { name: 'dead-code', argv: ['knip', '--no-progress'] },
+  { name: 'unit', argv: ['c8', ...MOCHA, 'test/unit/**/*.test.ts'], mocha: true },
+  { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
+];
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !TIERS.some((tier) => tier.name === name));
+if (unknown.length > 0) {
+  console.error(`no tier ${unknown.join(', ')}; there are ${TIERS.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+for (const tier of TIERS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const started = performance.now();
+  console.log(`\n# ${tier.name}: ${tier.argv.join(' ')}`);
+  const { status, output } = await run(tier.argv);
+  const count = tier.mocha ? mochaCount(output, status) : toolCount(status);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `# ${tier.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped (${seconds} s)`,
+  );
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+}
+
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+const isSkippedInCi = Boolean(process.env.CI) && total.skipped > 0;
+process.exitCode = total.failed > 0 || total.passed === 0 || isSkippedInCi ? 1 : 0;
+
+async function run([command, ...args]: Tier['argv']): Promise<{ status: number; output: string }> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    process.stdout.write(chunk);
+  });
+  const status = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+  return { status, output };
+}
+
+function toolCount(status: number): Count {
+  return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+/** Reads mocha's own summary; a run that died without one, or failed beside its tests, is a failure. */
+function mochaCount(output: string, status: number): Count {
+  const read = (word: string) => Number(new RegExp(`^\\s+(\\d+) ${word}`, 'm').exec(output)?.[1] ?? 0);
+  const count = { passed: read('passing'), failed: read('failing'), skipped: read('pending') };
+  const isBroken = count.failed === 0 && (status !== 0 || count.passed === 0);
+  return isBroken ? { ...count, failed: 1 } : count;
+}

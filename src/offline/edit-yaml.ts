@@ -1,0 +1,146 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Pair,
+  parseDocument,
+  Scalar,
+  stringify,
+  visit,
+  YAMLMap,
+  YAMLSeq,
+  type Document,
+  type Node,
+} from 'yaml';
+import type { Operation } from 'fast-json-patch';
+import { patchBetween } from '../mutate/patch.ts';
+import { KUBECTL_YAML } from './documents.ts';
+
+/**
+ * The text of a document after a change: comments, key order and the spelling of everything that stayed
+ * are those of the source.
+ *
+ * Every scalar is treated as text while editing (YAML's failsafe schema), so that 0644, yes or 1.10 are
+ * written again as they were found. What comes out is parsed and compared with what was meant.
+ */
+export function editYaml(source: string, before: object, after: object): string {
+  const operations = patchBetween(before, after);
+  const lineFeeds = source.replaceAll('\r\n', '\n');
+  const edited =
+    editChecked(lineFeeds, operations, after, false) ?? editChecked(lineFeeds, operations, after, true);
+  if (edited === undefined) throw new Error('the edited document does not say what was meant');
+  return source.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited;
+}
+
+/** Undefined where the text would say something else: an anchor that others refer to was edited. */
+function editChecked(
+  source: string,
+  operations: readonly Operation[],
+  after: object,
+  expanded: boolean,
+): string | undefined {
+  const document = parseDocument(source, { schema: 'failsafe', version: '1.1' });
+  if (expanded) expandAliases(document);
+  for (const operation of operations) {
+    if (!applyOperation(document, operation)) return undefined;
+  }
+  const text = document.toString({ lineWidth: 0, ...styleOf(source) });
+  return isDeepStrictEqual(parseDocument(text, KUBECTL_YAML).toJS(), after) ? text : undefined;
+}
+
+function applyOperation(document: Document, operation: Operation): boolean {
+  const path = operation.path
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = path.pop();
+  const parent = path.reduce<unknown>(child, document.contents);
+  if (last === undefined) return false;
+  const value = operation.op === 'add' || operation.op === 'replace' ? newNode(operation.value) : undefined;
+  if (isSeq(parent)) {
+    const index = last === '-' ? parent.items.length : Number(last);
+    const removed = operation.op === 'add' ? 0 : 1;
+    parent.items.splice(index, removed, ...(value ? [value] : []));
+    return true;
+  }
+  if (!isMap(parent)) return false;
+  if (!value) return parent.delete(last);
+  const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
+  if (pair) pair.value = value;
+  else parent.items.push(new Pair(newNode(last), value));
+  return true;
+}
+
+function child(parent: unknown, step: string): unknown {
+  if (isSeq(parent)) return parent.items[Number(step)];
+  if (isMap(parent)) return parent.items.find(({ key }) => isScalar(key) && key.value === step)?.value;
+  return undefined;
+}
+
+/** Nodes for a JSON value; strings are quoted where kubectl would read something else. */
+function newNode(value: unknown): Node {
+  if (Array.isArray(value)) {
+    const list = new YAMLSeq();
+    list.items = value.map(newNode);
+    return list;
+  }
+  if (value !== null && typeof value === 'object') {
+    const map = new YAMLMap();
+    map.items = Object.entries(value).map(([key, item]) => new Pair(newNode(key), newNode(item)));
+    return map;
+  }
+  const scalar = new Scalar(String(value));
+  scalar.type = typeof value === 'string' && needsQuotes(value) ? Scalar.QUOTE_DOUBLE : Scalar.PLAIN;
+  return scalar;
+}
+
+function needsQuotes(text: string): boolean {
+  return stringify(text) !== `${text}\n` || stringify(text, { version: '1.1' }) !== `${text}\n`;
+}
+
+/** Aliases and merge keys replaced by copies of what they stand for, so that an edit reaches one place only. */
+function expandAliases(document: Document): void {
+  visit(document, {
+    Alias: (_key, alias) => {
+      const copy = alias.resolve(document)?.clone();
+      if (!isMap(copy) && !isSeq(copy) && !isScalar(copy)) return undefined;
+      delete copy.anchor;
+      return copy;
+    },
+  });
+  visit(document, {
+    Map: (_key, map) => {
+      const merge = map.items.findIndex(({ key }) => isScalar(key) && key.value === '<<');
+      if (merge < 0) return;
+      const { value } = map.items[merge] ?? {};
+      const sources = (isSeq(value) ? value.items : [value]).filter(isMap);
+      const own = new Set(map.items.map(({ key }) => String(key)));
+      const merged: Pair[] = [];
+      for (const pair of sources.flatMap(({ items }) => items)) {
+        if (own.has(String(pair.key))) continue;
+        own.add(String(pair.key));
+        merged.push(pair);
+      }
+      map.items.splice(merge, 1, ...merged);
+    },
+  });
+  // Anchors that nothing refers to any more would be noise.
+  visit(document, {
+    Node: (_key, node) => {
+      if (!isAlias(node) && node.anchor) delete node.anchor;
+    },
+  });
+}
+
+/** The source's own indentation, so that what did not change does not move. */
+function styleOf(source: string) {
+  const nested = /^(?![ \t]*(?:#|- ))[^\s#][^\n]*:[ \t]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( +)[^\s#-]/m.exec(source);
+  const list = /^( *)[^\s#-][^\n]*:[ \t]*\n( *)- /m.exec(source);
+  return {
+    indent: Math.min(Math.max(nested?.[1]?.length ?? 2, 2), 8),
+    indentSeq: list ? (list[2] ?? '').length > (list[1] ?? '').length : true,
+    flowCollectionPadding: !/[[{][^\s\]}]/.test(source) || /[[{] \S/.test(source),
+  };
+}

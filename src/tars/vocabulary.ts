@@ -1,0 +1,53 @@
+/**
+ * The words that Kubernetes objects carry between TarsK8S, the webhook and the agent.
+ * They are an interface: clusters hold objects with these names, so none of them may ever change.
+ */
+
+export const TSERVER_GROUP = 'k8s.tars.io';
+export const TSERVER_KIND = 'TServer';
+/** Newest first: the first one is what the CRD stores. */
+export const TSERVER_VERSIONS = ['v1beta3', 'v1beta2'] as const;
+
+/** Labels of claim templates, claims and volumes; app and server are on the StatefulSet too. */
+export const LABEL = {
+  volume: 'tars.io/LocalVolume',
+  app: 'tars.io/ServerApp',
+  server: 'tars.io/ServerName',
+} as const;
+
+/** Annotations of claim templates and claims: who owns the directory, with which mode. */
+export const ANNOTATION = {
+  uid: 'tars.io/LocalVolumeUID',
+  gid: 'tars.io/LocalVolumeGID',
+  mode: 'tars.io/LocalVolumeMode',
+} as const;
+
+/** What this product adds to the words of the seeds, all under one prefix. */
+export const OURS = {
+  /** Claim label: the node whose agent has to serve the claim. */
+  node: 'local.tars.io/node',
+  /** Fourth label and selector term of per-node classes: their offers are cluster-wide. */
+  namespace: 'local.tars.io/namespace',
+  /** Annotation of StatefulSets, TServers, templates and claims: `Node` or `Pod`. */
+  scope: 'local.tars.io/scope',
+  /** Label of a StatefulSet that must not be created before its TServer: `required`. */
+  tserver: 'local.tars.io/tserver',
+} as const;
+
+/** The class of every template that we make. */
+export const STORAGE_CLASS = 't-storage-class';
+/** Newer TarsK8S makes its own templates with this class: recognised, never changed. */
+export const TARSK8S_STORAGE_CLASS = 'tars-storage-class';
+
+/** The reserved claim: it holds no data, it ties a replica to its node. */
+export const PLACEHOLDER = 'delay-bind';
+
+/** What a claim asks for when nobody says how much: a placeholder, as the seeds say. */
+export const DEFAULT_REQUEST = '1G';
+
+/** Set by the scheduler on a claim of a WaitForFirstConsumer class that is made on demand. */
+export const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
+export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+
+/** `app` of what belongs to no server: a plain StatefulSet and a bare claim. */
+export const PLAIN_APP = { statefulSet: 'statefulset', claim: 'claim' } as const;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
-import { expand, reportsOf, type Report } from '../offline/expand.ts';
-import { REPORT_FORMATS, type ReportFormat } from '../offline/report.ts';
+import { expand } from '../offline/expand.ts';
+import { REPORT_FORMATS, type ReportFormat } from '../offline/report-formats.ts';
+import { reportsOf, type Report } from '../offline/reports.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { addInputOptions, readInput, type InputOptions } from './offline-options.ts';
 import { painter } from './paint.ts';

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Paint } from '../offline/report.ts';
+import type { Paint } from '../offline/report-formats.ts';
 import type { Io } from './io.ts';
 
 /** Colours for a terminal, and none for files, pipes, NO_COLOR and dumb terminals. */

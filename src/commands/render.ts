@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
-import { claimsBehind, expand, reportsOf } from '../offline/expand.ts';
-import { RENDER_FORMATS, type RenderFormat } from '../offline/print.ts';
-import { textLine } from '../offline/report.ts';
+import { claimsBehind, expand } from '../offline/expand.ts';
+import { RENDER_FORMATS, type RenderFormat } from '../offline/render-formats.ts';
+import { textLine } from '../offline/report-formats.ts';
+import { reportsOf } from '../offline/reports.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { addInputOptions, readInput, type InputOptions } from './offline-options.ts';
 import { painter } from './paint.ts';

@@ -134,13 +134,26 @@ function expandAliases(document: Document): void {
   });
 }
 
-/** The source's own indentation, so that what did not change does not move. */
+/** The source's own indentation and brackets, so that what did not change does not move. */
 function styleOf(source: string) {
-  const nested = /^(?![ \t]*(?:#|- ))[^\s#][^\n]*:[ \t]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( +)[^\s#-]/m.exec(source);
-  const list = /^( *)[^\s#-][^\n]*:[ \t]*\n( *)- /m.exec(source);
+  const steps = indentSteps(source);
+  const nested = steps.find(({ isItem }) => !isItem)?.step ?? 2;
+  const list = steps.find(({ isItem }) => isItem)?.step;
   return {
-    indent: Math.min(Math.max(nested?.[1]?.length ?? 2, 2), 8),
-    indentSeq: list ? (list[2] ?? '').length > (list[1] ?? '').length : true,
+    indent: Math.min(Math.max(nested, 2), 8),
+    indentSeq: list === undefined || list > 0,
     flowCollectionPadding: !/[[{][^\s\]}]/.test(source) || /[[{] \S/.test(source),
   };
+}
+
+/** How far each line stands to the right of the `key:` above it; a key behind `- ` stands behind the dash. */
+function indentSteps(source: string): { step: number; isItem: boolean }[] {
+  const lines = source.split('\n').filter((line) => /^\s*[^\s#]/.test(line));
+  return lines.flatMap((line, index) => {
+    const previous = /^((?:[ ]|- )*)[^\s#][^\n]*:(?:\s+[&#!].*)?\s*$/.exec(lines[index - 1] ?? '');
+    const spaces = /^ */.exec(line)?.[0].length ?? 0;
+    const step = previous ? spaces - (previous[1]?.length ?? 0) : -1;
+    const isItem = /^ *- /.test(line);
+    return step > 0 || (step === 0 && isItem) ? [{ step, isItem }] : [];
+  });
 }

@@ -1,7 +1,7 @@
 import { mutateClaim } from '../mutate/claim.ts';
 import { mutateStatefulSet } from '../mutate/statefulset.ts';
 import { claimsOf } from '../tars/claims-of.ts';
-import type { Finding, Path } from '../tars/finding.ts';
+import type { Path } from '../tars/finding.ts';
 import { ownerOf, tserverOf } from '../tars/ownership.ts';
 import { statefulSetOf } from '../tars/statefulset-of.ts';
 import { isRecord, valueAt } from '../tars/json.ts';
@@ -204,18 +204,3 @@ function isOurs({ before, type, name, namespace }: Found, { lookup, settings }: 
 }
 
 const untouched = ({ before }: Found): Outcome => ({ after: before, verdict: ACCEPTED, added: [] });
-
-/** A finding with the object and the text that it is about. */
-export interface Report {
-  readonly item: Item;
-  readonly severity: 'error' | 'warning';
-  readonly finding: Finding;
-}
-
-/** Everything that is to be said of the items, violations before warnings of each. */
-export function reportsOf(items: readonly Item[]): Report[] {
-  return items.flatMap((item) => [
-    ...item.verdict.violations.map((finding): Report => ({ item, severity: 'error', finding })),
-    ...item.verdict.warnings.map((finding): Report => ({ item, severity: 'warning', finding })),
-  ]);
-}

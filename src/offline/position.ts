@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, type Document, type LineCounter, type Node } from 'yaml';
+import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, type Document, type LineCounter, type Node } from 'yaml';
 import type { Path } from '../tars/finding.ts';
 
 export interface Position {
@@ -37,12 +37,16 @@ function childOf(document: Document, parent: unknown, step: string | number): Ch
   if (!isMap(node)) return undefined;
   for (const { key, value } of node.items) {
     if (isScalar(key) && String(key.value) === String(step)) {
-      // `key:` with nothing behind it has no text of its own to point at.
-      const isEmpty = isScalar(value) && value.value === null && !value.source;
-      return { node: value, offset: isEmpty ? startOf(key, 0) : startOf(value, startOf(key, 0)) };
+      return { node: value, offset: standsBelow(value) ? startOf(key, 0) : startOf(value, startOf(key, 0)) };
     }
   }
   return mergedChild(document, node.items, step);
+}
+
+/** True for what has no text beside its key: nothing at all, or a block on the lines below. */
+function standsBelow(value: unknown): boolean {
+  if (isScalar(value)) return value.value === null && !value.source;
+  return isCollection(value) && !value.flow;
 }
 
 function mergedChild(

@@ -43,9 +43,9 @@ export function checkOwnerAnnotations(
 }
 
 function quoteAdvice(field: string, value: unknown, pattern: RegExp, example: string): string {
-  const isNumber = typeof value === 'number';
-  const text = isNumber && pattern.test(String(value)) ? String(value) : example;
-  return isNumber
-    ? `a number is no string: write it in quotes, ${field}: "${text}"`
-    : `write ${field}: "${text}", for example`;
+  if (typeof value !== 'number') return `write ${field}: "${example}", for example`;
+  // kubectl reads 0755 as octal, so the number that arrives is 493.
+  const spellings = field === 'mode' ? [String(value), value.toString(8)] : [String(value)];
+  const text = spellings.find((spelling) => pattern.test(spelling)) ?? example;
+  return `a number is no string: write it in quotes, ${field}: "${text}"`;
 }

@@ -17,28 +17,59 @@ export interface Rendering {
 export const RENDER_FORMATS = { yaml, json, patch } as const;
 export type RenderFormat = keyof typeof RENDER_FORMATS;
 
-/** Every document, untouched ones byte for byte; a stream of JSON objects stays one. */
-function yaml({ sources, items, behind }: Rendering): string {
+/** Every document, untouched ones byte for byte; a lone stream of JSON objects stays one. */
+function yaml(rendering: Rendering): string {
+  const { sources } = rendering;
+  const [first] = sources;
+  if (first && sources.length === 1 && isJson(first)) return printSource(first, rendering, jsonStream);
+  return sources.reduce((output, segments) => {
+    const printed = printSource(segments, rendering, isJson(segments) ? jsonInYaml : yamlStream);
+    if (output === '') return printed;
+    return `${endLine(output)}${startsDocument(printed) ? '' : '---\n'}${printed}`;
+  }, '');
+}
+
+/** How the documents of a source follow each other, and how an added object is written among them. */
+interface Layout {
+  /** What goes between two documents of the source. */
+  readonly between: string;
+  /** What goes before an added object. */
+  readonly before: string;
+  readonly print: (object: object) => string;
+}
+
+const printJson = (object: object): string => `${JSON.stringify(object, undefined, 2)}\n`;
+const printYaml = (object: object): string =>
+  stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' });
+
+const yamlStream: Layout = { between: '', before: '---\n', print: printYaml };
+const jsonStream: Layout = { between: '', before: '', print: printJson };
+/** Among YAML documents, JSON objects need the marks that they do without in a stream of their own. */
+const jsonInYaml: Layout = { between: '---\n', before: '---\n', print: printJson };
+
+function printSource(segments: readonly Segment[], { items, behind }: Rendering, layout: Layout): string {
   const itemsOf = Map.groupBy(items, ({ document }) => document);
-  let output = '';
-  for (const segments of sources) {
-    const isJson = segments.some(
-      (segment) => segment.kind === 'document' && segment.document.format === 'json',
-    );
-    for (const [index, segment] of segments.entries()) {
-      const own = segment.kind === 'document' ? (itemsOf.get(segment.document) ?? []) : [];
-      const printed = segment.kind === 'document' ? printDocument(segment.document, own) : segment.text;
-      if (index === 0 && output !== '')
-        output = `${endLine(output)}${startsDocument(segments) ? '' : '---\n'}`;
-      output += printed;
-      for (const object of own.flatMap(behind)) {
-        output = isJson
-          ? `${endLine(output)}${JSON.stringify(object, undefined, 2)}\n`
-          : `${endLine(output)}---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' })}`;
-      }
-    }
-  }
-  return output;
+  let isFirst = true;
+  return segments.reduce((output, segment) => {
+    if (segment.kind === 'text') return output + segment.text;
+    const own = itemsOf.get(segment.document) ?? [];
+    const opened = isFirst || layout.between === '' ? output : endLine(output) + layout.between;
+    isFirst = false;
+    return own
+      .flatMap(behind)
+      .reduce<string>(
+        (printed, object) => endLine(printed) + layout.before + layout.print(object),
+        opened + printDocument(segment.document, own),
+      );
+  }, '');
+}
+
+function isJson(segments: readonly Segment[]): boolean {
+  return segments.some((segment) => segment.kind === 'document' && segment.document.format === 'json');
+}
+
+function endLine(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 /** One v1 List of every object, for jq and for kubectl. */
@@ -78,12 +109,7 @@ function withItem(list: object, { path, after }: Item): object {
   return Array.isArray(items) ? { ...list, items: items.with(Number(path[1]), after) } : list;
 }
 
-const endLine = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
-
-/** True when the source brings its own `---` before any content. */
-function startsDocument(segments: readonly Segment[]): boolean {
-  const text = segments
-    .map((segment) => (segment.kind === 'text' ? segment.text : segment.document.text))
-    .join('');
+/** True when the text brings its own `---` before any content. */
+function startsDocument(text: string): boolean {
   return /^\uFEFF?(?:[ \t]*(?:#[^\n]*)?\r?\n|%[^\n]*\n)*---(?:\s|$)/.test(text);
 }

@@ -1,7 +1,7 @@
 import type { Log, Result } from 'sarif';
 import { formatPath } from '../tars/finding.ts';
 import { RULES, ruleOf } from '../validate/catalogue.ts';
-import type { Report } from './expand.ts';
+import type { Report } from './reports.ts';
 
 /** The formats of `tlv check -o`, each a function from reports to the text for standard output. */
 export const REPORT_FORMATS = { text, json, github, sarif } as const;
@@ -84,8 +84,7 @@ function sarifResult(report: Report): Result {
   };
 }
 
-function flatten({ item, severity, finding }: Report) {
-  const { line, column } = item.document.position([...item.path, ...finding.path]);
+function flatten({ item, severity, finding, position: { line, column } }: Report) {
   const { code, path, value, message } = finding;
   return {
     file: item.document.source.name,

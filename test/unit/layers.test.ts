@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect } from 'chai';
+
+/** Imports point inwards: tars <- mutate, validate <- offline <- commands. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  tars: [],
+  mutate: ['tars'],
+  validate: ['tars'],
+  offline: ['tars', 'mutate', 'validate'],
+  commands: ['tars', 'mutate', 'validate', 'offline'],
+};
+/** What the pure folders may use of others: no file, no network, no process. */
+const PURE = ['tars', 'mutate', 'validate'];
+const PURE_PACKAGES = ['zod', 'fast-json-patch', 'node:util', 'node:crypto'];
+
+const SRC = join(import.meta.dirname, '../../src');
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(SRC, file), 'utf8');
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map(([, name]) => name ?? '');
+}
+
+const folderOf = (file: string) => file.split('/')[0] ?? '';
+
+describe('layers', () => {
+  for (const file of files.filter((name) => name.includes('/'))) {
+    it(`${file} imports inwards only`, () => {
+      const folder = folderOf(file);
+      const outwards = importsOf(file)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => folderOf(normalize(join(dirname(file), name))))
+        .filter((target) => target !== folder && !MAY_IMPORT[folder]?.includes(target));
+      expect(outwards).to.deep.equal([]);
+    });
+  }
+
+  for (const file of files.filter((name) => PURE.includes(folderOf(name)))) {
+    it(`${file} is pure`, () => {
+      const others = importsOf(file).filter((name) => !name.startsWith('.') && !PURE_PACKAGES.includes(name));
+      expect(others).to.deep.equal([]);
+      expect(readFileSync(join(SRC, file), 'utf8')).not.to.match(
+        /\bprocess\.|\bDate\.|Math\.random|console\./,
+      );
+    });
+  }
+});

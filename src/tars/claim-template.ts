@@ -22,7 +22,7 @@ export interface ClaimIdentity {
  * @param volume the volume's name, which is the template's name.
  */
 export function completeClaim(claim: Claim, volume: string, identity: ClaimIdentity): Claim {
-  const labels = withMissing(claim.metadata?.labels, wantedLabels(volume, identity));
+  const labels = withMissing(claim.metadata?.labels, volumeLabels(volume, identity));
   const placeholder = labels[LABEL.volume] === PLACEHOLDER;
   const annotations = wantedAnnotations(identity, placeholder);
   let metadata: Metadata = withField(claim.metadata ?? {}, 'labels', labels);
@@ -76,7 +76,8 @@ function completeSpec(spec: ClaimSpec, labels: Record<string, unknown>, identity
   completed = withField(completed, 'resources', withField(spec.resources ?? {}, 'requests', requests));
   // Discovered volumes carry no labels of ours, so a selector would keep every one of them away.
   if (identity.way !== 'discovery') {
-    const terms = Object.fromEntries(selectorKeys(identity).map((key) => [key, labels[key]]));
+    const terms: Record<string, unknown> = {};
+    for (const key of selectorKeys(identity)) terms[key] = labels[key];
     const selector = spec.selector ?? {};
     completed = withField(
       completed,
@@ -93,18 +94,19 @@ function withVolumeMode(spec: ClaimSpec): ClaimSpec {
 
 /** The labels that a selector of ours agrees with, in their order. */
 export function selectorKeys({ way }: Pick<ClaimIdentity, 'way'>): readonly string[] {
-  const keys = [LABEL.volume, LABEL.app, LABEL.server];
-  return way === 'per-node' ? [...keys, OURS.namespace] : keys;
+  return way === 'per-node' ? PER_NODE_KEYS : SELECTOR_KEYS;
 }
 
-function wantedLabels(volume: string, identity: ClaimIdentity): Record<string, unknown> {
-  const values: Record<string, string> = {
-    [LABEL.volume]: volume,
-    [LABEL.app]: identity.app,
-    [LABEL.server]: identity.server,
-    [OURS.namespace]: identity.namespace,
-  };
-  return Object.fromEntries(selectorKeys(identity).map((key) => [key, values[key]]));
+const SELECTOR_KEYS: readonly string[] = Object.values(LABEL);
+const PER_NODE_KEYS: readonly string[] = [...SELECTOR_KEYS, OURS.namespace];
+
+/** The labels of a claim, its template and its volume; a selector of ours asks for exactly these. */
+export function volumeLabels(
+  volume: string,
+  { app, server, namespace, way }: ClaimIdentity,
+): Record<string, unknown> {
+  const labels = { [LABEL.volume]: volume, [LABEL.app]: app, [LABEL.server]: server };
+  return way === 'per-node' ? { ...labels, [OURS.namespace]: namespace } : labels;
 }
 
 /** Node scope is what an absent annotation means, as in the seeds. */

@@ -13,9 +13,11 @@ export function withMissing<T>(
   base: Record<string, T> | null | undefined,
   wanted: Record<string, T>,
 ): Record<string, T> {
-  const missing = Object.entries(wanted).filter(([key]) => !base || !Object.hasOwn(base, key));
-  if (base && missing.length === 0) return base;
-  return { ...base, ...Object.fromEntries(missing) };
+  if (!base) return wanted;
+  const missing = Object.keys(wanted).filter((key) => !Object.hasOwn(base, key));
+  if (missing.length === 0) return base;
+  // What base has wins, and what it lacks comes behind it.
+  return { ...base, ...wanted, ...base };
 }
 
 /** `map`, but the list itself when no item changed. */

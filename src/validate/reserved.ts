@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { placeholderTemplate } from '../tars/claim-template.ts';
+import { volumeLabels, type ClaimIdentity } from '../tars/claim-template.ts';
 import type { Finding, Path } from '../tars/finding.ts';
 import type { Owner } from '../tars/ownership.ts';
 import { isRecognisedClass, servedClass, type Settings } from '../tars/settings.ts';
 import type { Claim, PodSpec } from '../tars/shapes.ts';
-import { ANNOTATION, PLACEHOLDER, STORAGE_CLASS } from '../tars/vocabulary.ts';
+import { ANNOTATION, DEFAULT_REQUEST, PLACEHOLDER, STORAGE_CLASS } from '../tars/vocabulary.ts';
 import { violation } from './violation.ts';
 
 const REMEDY = `the name is reserved for the claim that ties each replica to its node and is added by itself where it is needed; choose another name`;
@@ -39,30 +39,35 @@ export function checkReservedTemplate(
 ): Finding[] {
   if (template.metadata?.name !== PLACEHOLDER) return [];
   const way = servedClass(STORAGE_CLASS, settings)?.way ?? 'on-demand';
-  const exact = placeholderTemplate({ ...owner, namespace, way });
-  if (isExact(template, exact, settings)) return [];
+  if (isExact(template, { ...owner, namespace, way }, settings)) return [];
   return [
     violation('TLV201', [...path, 'metadata', 'name'], PLACEHOLDER, `${REMEDY}, or drop this template`),
   ];
 }
 
-function isExact(template: Claim, exact: Claim, settings: Settings): boolean {
-  const { spec } = template;
+/** True for what placeholderTemplate gives, but for the scope, which is not the template's to say. */
+function isExact(template: Claim, identity: ClaimIdentity, settings: Settings): boolean {
+  const { metadata, spec } = template;
   if (!isRecognisedClass(spec?.storageClassName, settings)) return false;
-  const hasOwner = Object.values(ANNOTATION).some((key) => template.metadata?.annotations?.[key]);
-  if (hasOwner || !isDeepStrictEqual(kindOf(template), kindOf(exact))) return false;
+  if (Object.values(ANNOTATION).some((key) => metadata?.annotations?.[key]) || !isBare(spec)) return false;
   // TarsK8S's own class knows no namespace label, and its selector is its own affair.
-  return servedClass(spec?.storageClassName, settings) === undefined || selectsSame(template, exact);
+  if (!servedClass(spec?.storageClassName, settings)) return true;
+  const labels = volumeLabels(PLACEHOLDER, identity);
+  const asked = identity.way === 'discovery' ? undefined : { matchLabels: labels };
+  return isDeepStrictEqual(spec?.selector ?? undefined, asked) && holds(metadata?.labels, labels);
 }
 
-function kindOf({ spec }: Claim): unknown[] {
-  return [spec?.accessModes, spec?.resources?.requests?.storage, spec?.volumeMode ?? 'Filesystem'];
-}
-
-function selectsSame(template: Claim, exact: Claim): boolean {
-  const labels = Object.entries(exact.metadata?.labels ?? {});
+/** Nothing but the placeholder's access mode, request and volume mode. */
+function isBare(spec: Claim['spec']): boolean {
+  const modes = spec?.accessModes ?? [];
   return (
-    isDeepStrictEqual(template.spec?.selector, exact.spec?.selector) &&
-    labels.every(([key, value]) => template.metadata?.labels?.[key] === value)
+    modes.length === 1 &&
+    modes[0] === 'ReadWriteOnce' &&
+    spec?.resources?.requests?.storage === DEFAULT_REQUEST &&
+    (spec.volumeMode ?? 'Filesystem') === 'Filesystem'
   );
+}
+
+function holds(labels: Record<string, unknown> | null | undefined, wanted: Record<string, unknown>): boolean {
+  return Object.entries(wanted).every(([key, value]) => labels?.[key] === value);
 }

@@ -6,7 +6,7 @@ import { editYaml } from './edit-yaml.ts';
 import type { Item } from './expand.ts';
 
 /** What `tlv render` prints of: the segments of each source, and every document's items. */
-export interface Rendering {
+interface Rendering {
   readonly sources: readonly (readonly Segment[])[];
   readonly items: readonly Item[];
   /** Objects that stand behind an item: the StatefulSet of a lone TServer, replicas' claims. */

@@ -3,7 +3,7 @@ import type { Claim, StatefulSet } from './shapes.ts';
 import type { TServer } from './tserver.ts';
 
 /** Everything around an object that its expansion and its rules depend on. */
-export interface ObjectContext<T> {
+interface ObjectContext<T> {
   /** The namespace of the request, or of the document. */
   readonly namespace: string;
   readonly settings: Settings;

@@ -53,7 +53,7 @@ describe('examples/refused.yaml', function () {
     const refusable = RULES.map(({ code }) => code).filter(
       (code) => code !== 'TLV103' && !code.startsWith('TLV9'),
     );
-    expect([...shown].sort()).to.deep.equal(refusable);
+    expect(shown).to.deep.equal(new Set(refusable));
   });
 
   it('is pointed at by column: the value stands there', async () => {

@@ -102,7 +102,7 @@ function addRules(spec: Schema): void {
   addCel(
     spec,
     ...['app', 'server', 'subType'].map((field) =>
-      cel('TLV103', `self.${field} == oldSelf.${field}`, `.${field}`),
+      cel('TLV103', `!has(oldSelf.${field}) || self.${field} == oldSelf.${field}`, `.${field}`),
     ),
   );
   addCel(

@@ -5,8 +5,10 @@ import { ownerOf } from '../tars/ownership.ts';
 import { withField } from '../tars/sharing.ts';
 import type { Claim, PodSpec, StatefulSet, StatefulSetSpec } from '../tars/shapes.ts';
 import { claimMounts } from '../tars/tserver.ts';
-import { absentNames, injectedNames, keptListWarnings } from './kept-list.ts';
-import { addMounts, dropMounts, restoreMounts, serverMounts } from './mounts.ts';
+import { absentNames, keptListWarnings } from './kept-list.ts';
+import { addMounts } from './mounts.ts';
+import { injectedNames } from './provenance.ts';
+import { dropMounts, restoreMounts } from './restore-mounts.ts';
 import { addSpread, needsSpread, restoreSpread } from './spread.ts';
 import { expandTemplates, type Expansion } from './templates.ts';
 
@@ -62,8 +64,8 @@ interface Update {
 function restorePod(pod: PodSpec, { sent, kept, set, old, expansion }: Update): PodSpec {
   const absent = absentNames(sent, kept, expansion);
   for (const { name } of pod.volumes ?? []) if (name) absent.delete(name);
-  const mounted = restoreMounts(dropMounts(pod, absent), set.metadata?.name, {
-    old: serverMounts(old),
+  const mounted = restoreMounts(dropMounts(pod, absent), set, {
+    old,
     injected: injectedNames(sent, kept, expansion),
     wanted: claimMounts(expansion.server),
   });

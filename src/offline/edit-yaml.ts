@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   Pair,
@@ -62,15 +63,24 @@ function applyOperation(document: Document, operation: Operation): boolean {
   if (isSeq(parent)) {
     const index = last === '-' ? parent.items.length : Number(last);
     const removed = operation.op === 'add' ? 0 : 1;
-    parent.items.splice(index, removed, ...(value ? [value] : []));
+    const [old] = parent.items.splice(index, removed);
+    if (value) parent.items.splice(index, 0, withCommentsOf(old, value));
     return true;
   }
   if (!isMap(parent)) return false;
   if (!value) return parent.delete(last);
   const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
-  if (pair) pair.value = value;
+  if (pair) pair.value = withCommentsOf(pair.value, value);
   else parent.items.push(new Pair(newNode(last), value));
   return true;
+}
+
+/** A new node in place of an old one, under the comments that the old one had. */
+function withCommentsOf(old: unknown, node: Node): Node {
+  if (!isNode(old)) return node;
+  const comments = [old.commentBefore, old.comment].filter((comment) => typeof comment === 'string');
+  if (comments.length > 0) node.commentBefore = comments.join('\n');
+  return node;
 }
 
 function child(parent: unknown, step: string): unknown {
@@ -107,7 +117,7 @@ function expandAliases(document: Document): void {
       const copy = alias.resolve(document)?.clone();
       if (!isMap(copy) && !isSeq(copy) && !isScalar(copy)) return undefined;
       delete copy.anchor;
-      return copy;
+      return withCommentsOf(alias, copy);
     },
   });
   visit(document, {

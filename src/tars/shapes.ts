@@ -45,6 +45,7 @@ const volumeMount = z.looseObject({ name: text, mountPath: text });
 const container = z.looseObject({
   name: text,
   ports: z.array(z.looseObject({ hostPort: z.number().nullish() })).nullish(),
+  volumeDevices: z.array(z.looseObject({ name: text })).nullish(),
   volumeMounts: z.array(volumeMount).nullish(),
 });
 

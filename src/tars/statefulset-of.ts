@@ -1,5 +1,5 @@
 import type { StatefulSet } from './shapes.ts';
-import { MOUNT_SOURCES, type TServer, type TServerK8S } from './tserver.ts';
+import { MOUNT_SOURCES, protocolOf, type TServer, type TServerK8S } from './tserver.ts';
 import { LABEL } from './vocabulary.ts';
 import { volumeMount } from './volume-mount.ts';
 
@@ -73,7 +73,7 @@ function containerPorts({ spec }: TServer, k8s: TServerK8S) {
     name,
     containerPort: port,
     ...hostPort(name),
-    protocol: protocol(isTcp),
+    protocol: protocolOf({ isTcp }),
   }));
   const servants = (spec.tars?.servants ?? [])
     .filter(({ name }) => hostPorts.has(name))
@@ -82,12 +82,10 @@ function containerPorts({ spec }: TServer, k8s: TServerK8S) {
       name: `p${hostPorts.get(name) ?? 0}-${port}`,
       containerPort: port,
       ...hostPort(name),
-      protocol: protocol(isTcp),
+      protocol: protocolOf({ isTcp }),
     }));
   return [...named, ...servants];
 }
-
-const protocol = (isTcp: boolean | null | undefined): string => (isTcp === false ? 'UDP' : 'TCP');
 
 /** Volumes of the mounts whose source is a volume source of pods; the other two become claim templates. */
 function podVolumes(k8s: TServerK8S) {

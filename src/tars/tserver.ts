@@ -11,7 +11,7 @@ import {
   SERVER_NAME_MAX,
   SERVER_NAME_PATTERN,
 } from './patterns.ts';
-import { metadata } from './shapes.ts';
+import { claim, metadata } from './shapes.ts';
 import { TSERVER_GROUP, TSERVER_KIND, TSERVER_VERSIONS } from './vocabulary.ts';
 
 /**
@@ -46,7 +46,7 @@ const sources = {
   emptyDir: open,
   hostPath: open,
   persistentVolumeClaim: open,
-  persistentVolumeClaimTemplate: z.looseObject({ metadata, spec: open }).nullish(),
+  persistentVolumeClaimTemplate: claim.nullish(),
   secret: open,
   tLocalVolume: localVolume.nullish(),
 };
@@ -132,6 +132,7 @@ export const tserver = z.looseObject({
 export type TServer = z.infer<typeof tserver>;
 export type TServerMount = z.infer<typeof mount>;
 export type TServerK8S = z.infer<typeof k8s>;
+type NamedPort = z.infer<typeof namedPort>;
 
 /** True for every version of the TServer kind that we read. */
 export function isTServerKind(apiVersion: unknown, kind: unknown): boolean {
@@ -153,12 +154,15 @@ export function usesHost(server: TServer | undefined): boolean {
   return Boolean(hostIPC) || Boolean(hostNetwork) || (hostPorts ?? []).length > 0;
 }
 
-/** The ports that a host port may refer to, by name. */
-export function portNames(server: TServer): readonly string[] {
+/** The ports that a host port may refer to: servants and ports, by name. */
+export function namedPorts(server: TServer): readonly NamedPort[] {
   const { tars, normal } = server.spec;
-  return [...(tars?.servants ?? []), ...(tars?.ports ?? []), ...(normal?.ports ?? [])].map(
-    ({ name }) => name,
-  );
+  return [...(tars?.servants ?? []), ...(tars?.ports ?? []), ...(normal?.ports ?? [])];
+}
+
+/** The protocol of a servant or port, TCP unless it says otherwise. */
+export function protocolOf({ isTcp }: Pick<NamedPort, 'isTcp'>): 'TCP' | 'UDP' {
+  return isTcp === false ? 'UDP' : 'TCP';
 }
 
 /** The one name of a TServer and its StatefulSet: lower(app)-lower(server). */

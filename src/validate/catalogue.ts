@@ -198,7 +198,7 @@ export const RULES = [
   {
     code: 'TLV305',
     name: 'pod-scope-on-demand',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueForbidden',
     protects: 'Only a volume made on demand knows its replica; offers and discovered disks do not.',
     example: 'metadata: {annotations: {local.tars.io/scope: Pod}}  # with a per-node class',
@@ -207,7 +207,7 @@ export const RULES = [
   {
     code: 'TLV401',
     name: 'access-mode',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueNotSupported',
     protects: 'A directory of one node can be shared by no other node: the claim would never bind.',
     example: 'spec: {accessModes: [ReadWriteMany], storageClassName: t-storage-class}',
@@ -216,7 +216,7 @@ export const RULES = [
   {
     code: 'TLV402',
     name: 'volume-mode',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueNotSupported',
     protects: 'A directory is no block device: the claim would never bind.',
     example: 'spec: {volumeMode: Block, storageClassName: t-storage-class}',
@@ -225,7 +225,7 @@ export const RULES = [
   {
     code: 'TLV403',
     name: 'data-source',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueForbidden',
     protects: 'Nothing copies a snapshot or another claim into a local volume: it would start empty.',
     example: 'spec: {dataSource: {kind: VolumeSnapshot, name: yesterday}, storageClassName: t-storage-class}',
@@ -234,7 +234,7 @@ export const RULES = [
   {
     code: 'TLV404',
     name: 'selector',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueInvalid',
     protects: 'A selector that disagrees with the labels asks for a volume of another server.',
     example: 'labels: {tars.io/ServerName: a}\nselector: {matchLabels: {tars.io/ServerName: b}}',
@@ -243,7 +243,7 @@ export const RULES = [
   {
     code: 'TLV405',
     name: 'label-value',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueInvalid',
     protects: 'These labels are the components of the path on the host.',
     example: 'labels: {tars.io/LocalVolume: ../../etc}',
@@ -252,11 +252,20 @@ export const RULES = [
   {
     code: 'TLV406',
     name: 'volume-name',
-    on: ['StatefulSet', 'PersistentVolumeClaim'],
+    on: ['TServer', 'StatefulSet', 'PersistentVolumeClaim'],
     reason: 'FieldValueForbidden',
     protects: "A claim that names its volume bypasses the scheduler and can take another server's data.",
     example: 'spec: {volumeName: default-data-a-b-1234, storageClassName: t-storage-class}',
     remedy: 'Drop volumeName; the binder sets it.',
+  },
+  {
+    code: 'TLV407',
+    name: 'volume-unique',
+    on: ['StatefulSet'],
+    reason: 'FieldValueDuplicate',
+    protects: 'Two templates with the same three labels are one directory: one of the two would never bind.',
+    example: 'two templates, both with labels: {tars.io/LocalVolume: data}',
+    remedy: "Drop the label; it is filled in with the template's name.",
   },
   {
     code: 'TLV501',

@@ -1,19 +1,22 @@
 import type { Finding } from '../tars/finding.ts';
 import { PORT_RANGE } from '../tars/patterns.ts';
-import { portNames, type TServer } from '../tars/tserver.ts';
+import { namedPorts, protocolOf, type TServer } from '../tars/tserver.ts';
 import { violation } from './violation.ts';
 
 const HOST_PORTS = ['spec', 'k8s', 'hostPorts'] as const;
 
 /** Host ports of a TServer: each refers to a port that exists, once, with a number of its own. */
 export function checkHostPorts(server: TServer): Finding[] {
-  const names = portNames(server);
+  const ports = new Map(namedPorts(server).map((port) => [port.name, port]));
+  const names = [...ports.keys()];
   const references = new Set<string>();
-  const numbers = new Set<number>();
+  const numbers = new Set<string>();
   return (server.spec.k8s?.hostPorts ?? []).flatMap(({ nameRef, port }, index) => {
     const path = [...HOST_PORTS, index];
     const found: Finding[] = [];
-    if (!names.includes(nameRef)) {
+    // One number for TCP and UDP, as DNS has it, is two ports.
+    const number = `${protocolOf(ports.get(nameRef) ?? {})}/${port}`;
+    if (!ports.has(nameRef)) {
       const known =
         names.length > 0 ? `one of ${names.join(', ')}` : 'a servant or port (this server has none)';
       found.push(
@@ -24,7 +27,7 @@ export function checkHostPorts(server: TServer): Finding[] {
       const detail = 'this port has a host port already; drop one of the two';
       found.push(violation('TLV107', [...path, 'nameRef'], nameRef, detail));
     }
-    if (numbers.has(port)) {
+    if (numbers.has(number)) {
       const detail = 'another host port of this server has this number; choose a free one';
       found.push(violation('TLV107', [...path, 'port'], port, detail));
     }
@@ -33,7 +36,7 @@ export function checkHostPorts(server: TServer): Finding[] {
       found.push(violation('TLV108', [...path, 'port'], port, detail));
     }
     references.add(nameRef);
-    numbers.add(port);
+    numbers.add(number);
     return found;
   });
 }

@@ -16,9 +16,23 @@ export const readClaim = (json: unknown): Read<Claim> => read(claim, json);
 
 function read<T>(schema: z.ZodType<T>, json: unknown): Read<T> {
   // The object that came in, not zod's copy of it: mutation relies on sharing what it does not change.
+  if (isDeeperThan(DEEPEST, json)) {
+    const detail = `is nested more than ${DEEPEST} levels deep, and no Kubernetes object is; check what made it`;
+    return { ok: false, violations: [violation('TLV001', [], json, detail)] };
+  }
   if (conforms(schema, json)) return { ok: true, object: json };
   const issues = schema.safeParse(json).error?.issues ?? [];
   return { ok: false, violations: issues.map((issue) => shapeViolation(issue, json)) };
+}
+
+/** Everything behind the edge may walk an object by recursion. */
+const DEEPEST = 200;
+
+function isDeeperThan(levels: number, json: unknown): boolean {
+  if (json === null || typeof json !== 'object') return false;
+  if (levels === 0) return true;
+  const values: unknown[] = Array.isArray(json) ? json : Object.values(json);
+  return values.some((value) => isDeeperThan(levels - 1, value));
 }
 
 function conforms<T>(schema: z.ZodType<T>, json: unknown): json is T {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { volumeLabels, type ClaimIdentity } from '../tars/claim-template.ts';
 import type { Finding, Path } from '../tars/finding.ts';
 import type { Owner } from '../tars/ownership.ts';
+import { isSameQuantity } from '../tars/quantity.ts';
 import { isRecognisedClass, servedClass, type Settings } from '../tars/settings.ts';
 import type { Claim, PodSpec } from '../tars/shapes.ts';
 import { ANNOTATION, DEFAULT_REQUEST, PLACEHOLDER, STORAGE_CLASS } from '../tars/vocabulary.ts';
@@ -63,8 +64,8 @@ function isBare(spec: Claim['spec']): boolean {
   return (
     modes.length === 1 &&
     modes[0] === 'ReadWriteOnce' &&
-    spec?.resources?.requests?.storage === DEFAULT_REQUEST &&
-    (spec.volumeMode ?? 'Filesystem') === 'Filesystem'
+    isSameQuantity(spec?.resources?.requests?.storage, DEFAULT_REQUEST) &&
+    (spec?.volumeMode ?? 'Filesystem') === 'Filesystem'
   );
 }
 

@@ -1,7 +1,7 @@
 import type { StatefulSetContext } from '../tars/context.ts';
 import type { Finding } from '../tars/finding.ts';
 import { isLocal, ownerOf, type Owner } from '../tars/ownership.ts';
-import type { StatefulSet } from '../tars/shapes.ts';
+import type { Claim, StatefulSet } from '../tars/shapes.ts';
 import { LABEL, OURS } from '../tars/vocabulary.ts';
 import { checkClaim, checkLabelValue, checkVolumeName, warnSize } from './claim-rules.ts';
 import { checkPodMounts, warnNodeName } from './pod-rules.ts';
@@ -78,7 +78,29 @@ function checkTemplates(
       if (reserved.length > 0) return reserved;
       return [...checkClaim(template, path, settings), ...checkVolumeName(template, path, settings)];
     }),
+    ...checkVolumesUnique(templates, settings),
   ].filter((finding) => !isInherited(finding, set, owner));
+}
+
+/** The three labels are the path, so local templates of one StatefulSet differ in them. */
+function checkVolumesUnique(
+  templates: readonly Claim[],
+  settings: StatefulSetContext['settings'],
+): Finding[] {
+  const seen = new Map<string, string>();
+  return templates.flatMap((template, index) => {
+    if (!isLocal(template, settings)) return [];
+    const { name, labels } = template.metadata ?? {};
+    const key = JSON.stringify(Object.values(LABEL).map((label) => labels?.[label]));
+    const holder = seen.get(key);
+    if (holder === undefined) {
+      seen.set(key, name ?? '');
+      return [];
+    }
+    const path = [...TEMPLATES, index, 'metadata', 'labels', LABEL.volume];
+    const detail = `the template ${JSON.stringify(holder)} has the same labels, and both would be one directory; drop the label (it is filled in with the template's name) or write another value`;
+    return [violation('TLV407', path, labels?.[LABEL.volume], detail)];
+  });
 }
 
 /** A bad label of the StatefulSet comes back in each of its templates: said once, where it is mended. */

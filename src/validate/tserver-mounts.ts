@@ -2,6 +2,7 @@ import type { Finding, Path } from '../tars/finding.ts';
 import { DNS_LABEL_MAX, DNS_LABEL_PATTERN, MOUNT_PATH_PATTERN } from '../tars/patterns.ts';
 import type { Settings } from '../tars/settings.ts';
 import { MOUNT_SOURCES, type TServer, type TServerMount } from '../tars/tserver.ts';
+import { checkClaim, checkVolumeName } from './claim-rules.ts';
 import { checkId, checkMode } from './owner-and-mode.ts';
 import { checkMountPathsUnique } from './pod-rules.ts';
 import { checkReservedName } from './reserved.ts';
@@ -22,6 +23,7 @@ export function checkMounts(server: TServer, settings: Settings): Finding[] {
         ...checkSource(mount, path),
         ...checkPath(mount, path),
         ...checkOwner(mount, path, settings),
+        ...checkGivenTemplate(mount, path, settings),
       ];
     }),
     ...checkNamesUnique(mounts),
@@ -44,7 +46,9 @@ function checkSource({ source }: TServerMount, path: Path): Finding[] {
     given.length === 0
       ? `a mount needs exactly one source; give one of ${known}`
       : `a mount has exactly one source, not ${given.join(' and ')}; keep one and make a mount of its own for the other`;
-  return [violation('TLV204', [...path, 'source'], undefined, detail)];
+  return [
+    violation('TLV204', [...path, 'source'], given.length === 0 ? undefined : given.join(', '), detail),
+  ];
 }
 
 function checkPath({ mountPath }: TServerMount, path: Path): Finding[] {
@@ -62,6 +66,14 @@ function checkOwner({ source }: TServerMount, path: Path, settings: Settings): F
     ...(gid === undefined || gid === null ? [] : checkId('gid', [...at, 'gid'], gid)),
     ...(mode === undefined || mode === null ? [] : checkMode([...at, 'mode'], mode, settings)),
   ];
+}
+
+/** A template of a served class obeys the rules of claims before any StatefulSet is made of it. */
+function checkGivenTemplate({ source }: TServerMount, path: Path, settings: Settings): Finding[] {
+  const template = source?.persistentVolumeClaimTemplate;
+  if (!template) return [];
+  const at = [...path, 'source', 'persistentVolumeClaimTemplate'];
+  return [...checkClaim(template, at, settings), ...checkVolumeName(template, at, settings)];
 }
 
 function checkNamesUnique(mounts: readonly TServerMount[]): Finding[] {

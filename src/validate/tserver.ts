@@ -2,14 +2,18 @@ import type { TServerContext } from '../tars/context.ts';
 import type { Finding } from '../tars/finding.ts';
 import { SERVER_NAME_MAX, SERVER_NAME_PATTERN } from '../tars/patterns.ts';
 import type { Settings } from '../tars/settings.ts';
-import { claimMounts, tserverName, type TServer } from '../tars/tserver.ts';
+import type { Claim } from '../tars/shapes.ts';
+import { claimMounts, tserverName, usesHost, type TServer } from '../tars/tserver.ts';
+import { STORAGE_CLASS } from '../tars/vocabulary.ts';
 import { checkHostPorts } from './host-ports.ts';
-import { checkScope } from './scope.ts';
+import { checkPodScope, checkScope } from './scope.ts';
 import { checkMounts } from './tserver-mounts.ts';
 import { ACCEPTED, ratchet, type Verdict } from './verdict.ts';
 import { violation } from './violation.ts';
 
 const SERVER_NAME = new RegExp(SERVER_NAME_PATTERN);
+const SUB_TYPES: ReadonlySet<unknown> = new Set(['tars', 'normal']);
+const ANNOTATIONS = ['metadata', 'annotations'] as const;
 
 /** The rules on a TServer; one that is being deleted is let through. */
 export function validateTServer(server: TServer, { settings, old }: TServerContext): Verdict {
@@ -24,11 +28,18 @@ function checkTServer(server: TServer, settings: Settings): Finding[] {
   return [
     ...checkServerNames(server),
     ...checkSubType(server),
-    ...checkScope(server.metadata?.annotations, ['metadata', 'annotations']),
+    ...checkScope(server.metadata?.annotations, ANNOTATIONS),
+    ...checkPodScope(server.metadata?.annotations, ANNOTATIONS, ownClaims(server), settings),
     ...checkDaemonSet(server),
     ...checkHostPorts(server),
     ...checkMounts(server, settings),
   ];
+}
+
+/** Claims whose class is ours to choose: those of local volumes, and the placeholder. */
+function ownClaims(server: TServer): Claim[] {
+  const isLocal = claimMounts(server).some(({ source }) => source?.tLocalVolume) || usesHost(server);
+  return isLocal ? [{ spec: { storageClassName: STORAGE_CLASS } }] : [];
 }
 
 function checkServerNames({ metadata, spec }: TServer): Finding[] {
@@ -52,7 +63,7 @@ function checkServerNames({ metadata, spec }: TServer): Finding[] {
 }
 
 function checkSubType({ spec }: TServer): Finding[] {
-  if (spec.subType === 'tars' || spec.subType === 'normal') return [];
+  if (SUB_TYPES.has(spec.subType)) return [];
   const detail = 'supported values: "tars", "normal"; write one of them';
   return [violation('TLV104', ['spec', 'subType'], spec.subType ?? undefined, detail)];
 }
@@ -67,7 +78,9 @@ function checkDaemonSet(server: TServer): Finding[] {
 
 function checkImmutable(server: TServer, old: TServer): Finding[] {
   return (['app', 'server', 'subType'] as const).flatMap((field) => {
-    if (server.spec[field] === old.spec[field]) return [];
+    // What was missing or none of the words is mended by what is written now.
+    const isMended = !old.spec[field] || (field === 'subType' && !SUB_TYPES.has(old.spec.subType));
+    if (server.spec[field] === old.spec[field] || isMended) return [];
     const detail = `the field is immutable and was ${JSON.stringify(old.spec[field])}, because volumes are found by it; write that again, or create another TServer and move the data`;
     return [violation('TLV103', ['spec', field], server.spec[field], detail)];
   });

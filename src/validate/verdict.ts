@@ -13,11 +13,14 @@ export const ACCEPTED: Verdict = { violations: [], warnings: [] };
  * what got in before a rule can still be scaled, mended and deleted.
  */
 export function ratchet(violations: readonly Finding[], before: readonly Finding[]): Verdict {
-  const known = new Set(before.map(identity));
-  return {
-    violations: violations.filter((finding) => !known.has(identity(finding))),
-    warnings: violations.filter((finding) => known.has(identity(finding))),
-  };
+  const known = Map.groupBy(before, identity);
+  const found: { violations: Finding[]; warnings: Finding[] } = { violations: [], warnings: [] };
+  for (const finding of violations) {
+    // Each old violation excuses one new one: a second field with the same bad value is new.
+    const excused = known.get(identity(finding))?.pop() !== undefined;
+    (excused ? found.warnings : found.violations).push(finding);
+  }
+  return found;
 }
 
 /** Code, field and value; list indexes do not count, because items move. */

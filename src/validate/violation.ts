@@ -22,7 +22,11 @@ export function violation(code: RuleCode, path: Path, value: unknown, detail: st
   const { reason } = ruleOf(code);
   const hasValue = value !== undefined && reason !== 'FieldValueRequired';
   const head = hasValue ? `${PREFIX[reason]}: ${showValue(value)}` : PREFIX[reason];
-  return { code, path, message: `${head}: ${detail}`, ...(value === undefined ? {} : { value }) };
+  const message = `${head}: ${detail}`;
+  // Scalars only: a whole tree in a finding would be printed, compared and sent around.
+  return value === undefined || typeof value === 'object'
+    ? { code, path, message }
+    : { code, path, value, message };
 }
 
 /** A value as JSON on one line, cut where it is long. */

@@ -72,7 +72,11 @@ export interface SetParts {
 
 /** A StatefulSet with one container, named as the set. */
 export function statefulSet({ metadata, spec, pod, mounts, templates }: SetParts = {}): StatefulSet {
-  const container: Container = { name: NAME, image: 'tarslog:1', ...(mounts ? { volumeMounts: mounts } : {}) };
+  const container: Container = {
+    name: NAME,
+    image: 'tarslog:1',
+    ...(mounts ? { volumeMounts: mounts } : {}),
+  };
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -119,11 +123,7 @@ export function create(set: StatefulSet, around: Surroundings = {}): StatefulSet
   return mutateStatefulSet(set, { namespace: NAMESPACE, settings: DEFAULT_SETTINGS, ...around }).object;
 }
 
-export function update(
-  set: StatefulSet,
-  old: StatefulSet,
-  around: Surroundings = {},
-): Mutation<StatefulSet> {
+export function update(set: StatefulSet, old: StatefulSet, around: Surroundings = {}): Mutation<StatefulSet> {
   return mutateStatefulSet(set, { namespace: NAMESPACE, settings: DEFAULT_SETTINGS, ...around, old });
 }
 
@@ -133,13 +133,22 @@ export function stored(set: StatefulSet): StatefulSet {
 }
 
 /**
- * What `kubectl apply` of the plain manifest sends: lists without a merge key come from the manifest,
- * mounts and containers are merged by their keys, so that the live ones stay.
+ * What `kubectl apply` of the plain manifest sends: lists without a merge key (claim templates, required
+ * anti-affinity) come from the manifest, mounts and containers are merged by their keys, so that live ones stay.
  */
 export function applied(manifest: StatefulSet, live: StatefulSet): StatefulSet {
   const { volumeClaimTemplates: _live, ...spec } = live.spec ?? {};
   const list = manifest.spec?.volumeClaimTemplates;
-  return structuredClone({ ...live, spec: { ...spec, ...(list ? { volumeClaimTemplates: list } : {}) } });
+  const { affinity } = podOf(manifest);
+  return structuredClone({
+    ...live,
+    spec: {
+      ...spec,
+      replicas: manifest.spec?.replicas,
+      template: { ...spec.template, spec: { ...podOf(live), ...(affinity ? { affinity } : {}) } },
+      ...(list ? { volumeClaimTemplates: list } : {}),
+    },
+  });
 }
 
 /** What `kubectl replace` of the plain manifest sends: the manifest and nothing else. */

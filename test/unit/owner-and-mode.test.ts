@@ -6,7 +6,17 @@ import { readClaim, readStatefulSet, readTServer, type Read } from '../../src/va
 import { validateStatefulSet } from '../../src/validate/statefulset.ts';
 import { validateTServer } from '../../src/validate/tserver.ts';
 import type { Verdict } from '../../src/validate/verdict.ts';
-import { claim, create, lines, LABELS, localMount, NAMESPACE, POSIX, statefulSet, tserver } from './builders.ts';
+import {
+  claim,
+  create,
+  lines,
+  LABELS,
+  localMount,
+  NAMESPACE,
+  POSIX,
+  statefulSet,
+  tserver,
+} from './builders.ts';
 
 const ID_RULE = `must be a whole number from 0 to 999999 as a string of ASCII digits without sign, space or leading zero (^(0|[1-9][0-9]{0,5})$)`;
 const SEED_RULE = `must be three octal digits from 1 to 7, with at most one leading 0, as a string (^0?[1-7]{3,3}$)`;
@@ -14,7 +24,8 @@ const POSIX_RULE = `must be three octal digits from 0 to 7, with at most one lea
 
 const ids = (field: 'uid' | 'gid') => {
   const forExample = `${ID_RULE}; write ${field}: "1000", for example`;
-  const quote = (text: string) => `${ID_RULE}; a number is no string: write it in quotes, ${field}: "${text}"`;
+  const quote = (text: string) =>
+    `${ID_RULE}; a number is no string: write it in quotes, ${field}: "${text}"`;
   return {
     code: field === 'uid' ? 'TLV301' : 'TLV302',
     accepted: ['0', '1', '1000', '999999'],
@@ -143,7 +154,8 @@ for (const place of PLACES) {
         it(`refuses ${JSON.stringify(value)}`, () => {
           const { violations } = place.verdict(key, value);
           expect(lines(violations)).to.deep.equal([`${code} ${place.field(key)}: ${message}`]);
-          expect(violations[0]?.value).to.deep.equal(value);
+          // A list or a map is named in the message, and not carried along.
+          expect(violations[0]?.value).to.deep.equal(typeof value === 'object' ? undefined : value);
         });
       }
     });
@@ -218,7 +230,9 @@ describe('the patterns', () => {
 
   it('write each id in one way only: every number up to three digits once', () => {
     const id = new RegExp(ID_PATTERN);
-    const accepted = [...digitStrings(1), ...digitStrings(2), ...digitStrings(3)].filter((text) => id.test(text));
+    const accepted = [...digitStrings(1), ...digitStrings(2), ...digitStrings(3)].filter((text) =>
+      id.test(text),
+    );
     expect(accepted).to.deep.equal(Array.from({ length: 1000 }, (_, number) => String(number)));
   });
 });

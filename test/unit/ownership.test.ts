@@ -29,14 +29,26 @@ describe('the TServer of a StatefulSet', () => {
     ['then its own name', { labels: LABELS }, byName],
     ['then its two labels', { name: 'renamed', labels: LABELS }, byLabels],
     ['one label is not enough', { name: 'renamed', labels: { 'tars.io/ServerApp': 'shop' } }, undefined],
-    ['an owner of another kind is none', { name: 'renamed', ...reference('Deployment', 'apps/v1') }, undefined],
-    ['an owner of another group is none', { name: 'renamed', ...reference('TServer', 'x.io/v1beta3') }, undefined],
+    [
+      'an owner of another kind is none',
+      { name: 'renamed', ...reference('Deployment', 'apps/v1') },
+      undefined,
+    ],
+    [
+      'an owner of another group is none',
+      { name: 'renamed', ...reference('TServer', 'x.io/v1beta3') },
+      undefined,
+    ],
     [
       'a reference that leads nowhere is passed over',
       reference('TServer', 'k8s.tars.io/v1beta3', 'gone'),
       byName,
     ],
-    ['labels that are no strings find nothing', { name: 'renamed', labels: { 'tars.io/ServerApp': 1 } }, undefined],
+    [
+      'labels that are no strings find nothing',
+      { name: 'renamed', labels: { 'tars.io/ServerApp': 1 } },
+      undefined,
+    ],
   ];
   for (const [name, metadata, expected] of CASES) {
     it(name, () => {
@@ -46,18 +58,17 @@ describe('the TServer of a StatefulSet', () => {
 
   it('is never one of another namespace, however it is named', () => {
     const others = lookup(elsewhere, tserver({}, { app: 'shop', server: 'cart' }, { namespace: 'other' }));
-    const set = statefulSet({ metadata: { ...reference('TServer', 'k8s.tars.io/v1beta3', 'tars-tarslog'), labels: LABELS } });
+    const set = statefulSet({
+      metadata: { ...reference('TServer', 'k8s.tars.io/v1beta3', 'tars-tarslog'), labels: LABELS },
+    });
     expect(tserverOf(set, NAMESPACE, others)).to.equal(undefined);
     expect(tserverOf(set, 'other', others)).to.not.equal(undefined);
   });
 
   it('knows both versions and no third', () => {
-    expect(['v1beta3', 'v1beta2', 'v1beta1', 'v1'].map((v) => isTServerKind(`k8s.tars.io/${v}`, 'TServer'))).to.deep.equal([
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect(
+      ['v1beta3', 'v1beta2', 'v1beta1', 'v1'].map((v) => isTServerKind(`k8s.tars.io/${v}`, 'TServer')),
+    ).to.deep.equal([true, true, false, false]);
   });
 });
 
@@ -68,7 +79,12 @@ describe('whose StatefulSet', () => {
 
   it('is its TServer’s before all else', () => {
     const set = statefulSet({ metadata: { labels: LABELS }, templates: local });
-    expect(owner(set, byName)).to.deep.equal({ by: 'tserver', app: 'tars', server: 'tarslog', scope: 'Node' });
+    expect(owner(set, byName)).to.deep.equal({
+      by: 'tserver',
+      app: 'tars',
+      server: 'tarslog',
+      scope: 'Node',
+    });
   });
 
   it('is that of its labels next, the class aside', () => {
@@ -95,7 +111,9 @@ describe('whose StatefulSet', () => {
   it('is its own by another class that the setting lists', () => {
     const set = statefulSet({ templates: [claim('data', { storageClassName: 'fast' })] });
     expect(owner(set)).to.equal(undefined);
-    expect(owner(set, undefined, settingsWith('t-storage-class=on-demand,fast=discovery'))?.by).to.equal('class');
+    expect(owner(set, undefined, settingsWith('t-storage-class=on-demand,fast=discovery'))?.by).to.equal(
+      'class',
+    );
   });
 
   it("is nobody's without any of these, with TarsK8S's own class as well", () => {

@@ -110,12 +110,21 @@ function inexact(change: (template: Required<Pick<Claim, 'metadata' | 'spec'>>) 
 describe('delay-bind as a claim template of a user', () => {
   const CASES: [string, Claim][] = [
     ['bare', { metadata: { name: 'delay-bind' } }],
-    ['of the class with nothing else', { metadata: { name: 'delay-bind' }, spec: { storageClassName: 't-storage-class' } }],
+    [
+      'of the class with nothing else',
+      { metadata: { name: 'delay-bind' }, spec: { storageClassName: 't-storage-class' } },
+    ],
     ['without labels and selector', claim('delay-bind')],
     ['of another class', inexact(({ spec }) => Object.assign(spec ?? {}, { storageClassName: 'ceph-rbd' }))],
     ['of no class', inexact(({ spec }) => Object.assign(spec ?? {}, { storageClassName: undefined }))],
-    ['with another access mode', inexact(({ spec }) => Object.assign(spec ?? {}, { accessModes: ['ReadWriteOncePod'] }))],
-    ['with another size', inexact(({ spec }) => Object.assign(spec ?? {}, { resources: { requests: { storage: '2G' } } }))],
+    [
+      'with another access mode',
+      inexact(({ spec }) => Object.assign(spec ?? {}, { accessModes: ['ReadWriteOncePod'] })),
+    ],
+    [
+      'with another size',
+      inexact(({ spec }) => Object.assign(spec ?? {}, { resources: { requests: { storage: '2G' } } })),
+    ],
     ['as a block device', inexact(({ spec }) => Object.assign(spec ?? {}, { volumeMode: 'Block' }))],
     ['without a selector', inexact(({ spec }) => Object.assign(spec ?? {}, { selector: undefined }))],
     [
@@ -124,7 +133,9 @@ describe('delay-bind as a claim template of a user', () => {
     ],
     [
       'with a selector expression',
-      inexact(({ spec }) => Object.assign(spec?.selector ?? {}, { matchExpressions: [{ key: 'a', operator: 'Exists' }] })),
+      inexact(({ spec }) =>
+        Object.assign(spec?.selector ?? {}, { matchExpressions: [{ key: 'a', operator: 'Exists' }] }),
+      ),
     ],
     [
       'of another server',
@@ -132,15 +143,15 @@ describe('delay-bind as a claim template of a user', () => {
     ],
     [
       'with a uid',
-      inexact(({ metadata }) => Object.assign(metadata ?? {}, { annotations: { 'tars.io/LocalVolumeUID': '0' } })),
+      inexact(({ metadata }) =>
+        Object.assign(metadata ?? {}, { annotations: { 'tars.io/LocalVolumeUID': '0' } }),
+      ),
     ],
   ];
   for (const [name, template] of CASES) {
     it(`is refused ${name}`, () => {
       const found = refusals(statefulSet({ templates: [claim('data'), template] }), server);
-      expect(found).to.deep.equal([
-        `TLV201 spec.volumeClaimTemplates[1].metadata.name: ${TEMPLATE_REFUSAL}`,
-      ]);
+      expect(found).to.deep.equal([`TLV201 spec.volumeClaimTemplates[1].metadata.name: ${TEMPLATE_REFUSAL}`]);
     });
   }
 
@@ -176,7 +187,10 @@ describe('the reserved claim read back and applied again', () => {
   for (const [name, readBack] of READ_BACK) {
     it(`is accepted ${name}`, () => {
       const before = stored(create(statefulSet(), { server }));
-      const set = { ...before, spec: { ...before.spec, volumeClaimTemplates: templatesOf(before).map(readBack) } };
+      const set = {
+        ...before,
+        spec: { ...before.spec, volumeClaimTemplates: templatesOf(before).map(readBack) },
+      };
       expect(refusals(set, server)).to.deep.equal([]);
       expect(templatesOf(create(set, { server }))).to.deep.equal(templatesOf(set));
     });
@@ -201,7 +215,9 @@ describe("TarsK8S's own delay-bind", () => {
       Object.assign(spec ?? {}, { storageClassName: 'tars-storage-class' });
       Object.assign(metadata ?? {}, {
         namespace: NAMESPACE,
-        ownerReferences: [{ apiVersion: 'k8s.tars.io/v1beta3', kind: 'TServer', name: 'tars-tarslog', uid: '1' }],
+        ownerReferences: [
+          { apiVersion: 'k8s.tars.io/v1beta3', kind: 'TServer', name: 'tars-tarslog', uid: '1' },
+        ],
       });
     });
     return template;
@@ -214,7 +230,9 @@ describe("TarsK8S's own delay-bind", () => {
   });
 
   it('is accepted beside a volume of their class', () => {
-    const set = statefulSet({ templates: [claim('data', { storageClassName: 'tars-storage-class' }), theirs()] });
+    const set = statefulSet({
+      templates: [claim('data', { storageClassName: 'tars-storage-class' }), theirs()],
+    });
     expect(refusals(set, server)).to.deep.equal([]);
     expect(create(set, { server })).to.equal(set);
   });

@@ -1,0 +1,170 @@
+import type { Settings } from '../../src/tars/settings.ts';
+import {
+  ANNOTATION,
+  LABEL,
+  OURS,
+  SELECTED_NODE,
+  TSERVER_GROUP,
+  TSERVER_VERSIONS,
+} from '../../src/tars/vocabulary.ts';
+import { entry } from './policies-cel.ts';
+import {
+  documents,
+  isChanged,
+  isLocal,
+  NAME,
+  NAMESPACE_SELECTOR,
+  NOT_DELETING,
+  optedIn,
+  SYSTEM_NAMESPACE,
+  type MatchCondition,
+} from './webhooks-matching.ts';
+
+/*
+ * What holds of every entry:
+ * - Only opted-in StatefulSets and TServers can ever be kept waiting by a webhook that is down.
+ * - Nothing that leaves spec and labels as they were is sent: status, finalizers and bookkeeping go on without us.
+ * - Subresources are not listed, so scale and status never come here.
+ * - No caBundle: the webhook, or cert-manager, puts it in while it runs, and applying this file again keeps it.
+ */
+
+interface Entry {
+  readonly name: string;
+  readonly resource: 'tservers' | 'statefulsets' | 'persistentvolumeclaims';
+  readonly operations: readonly ('CREATE' | 'UPDATE')[];
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly timeoutSeconds: number;
+  readonly conditions: readonly MatchCondition[];
+}
+
+const RESOURCES = {
+  tservers: { apiGroups: [TSERVER_GROUP], apiVersions: TSERVER_VERSIONS },
+  statefulsets: { apiGroups: ['apps'], apiVersions: ['v1'] },
+  persistentvolumeclaims: { apiGroups: [''], apiVersions: ['v1'] },
+} as const;
+
+/** deploy/base/webhooks.yaml: both configurations. */
+export function webhooks(settings: Settings): string {
+  return documents('scripts/generate/webhooks.ts', webhookObjects(settings));
+}
+
+export function webhookObjects(settings: Settings): object[] {
+  const sets = statefulSetEntries(settings);
+  return [
+    configuration('MutatingWebhookConfiguration', '/mutate', [...sets, ...claimEntries(settings, ROUTE_CHANGES)]),
+    configuration('ValidatingWebhookConfiguration', '/validate', [
+      tserverEntry(),
+      ...sets,
+      ...claimEntries(settings, RULE_CHANGES),
+    ]),
+  ];
+}
+
+function statefulSetEntries(settings: Settings): Entry[] {
+  const changed = {
+    name: 'changed',
+    expression: isChanged(
+      (of) => `${of}.spec`,
+      (of) => `${of}.metadata.?labels`,
+    ),
+  };
+  const common = { resource: 'statefulsets', operations: ['CREATE', 'UPDATE'] } as const;
+  return [
+    {
+      ...common,
+      name: 'opted-in.statefulsets.local.tars.io',
+      failurePolicy: 'Fail',
+      timeoutSeconds: 5,
+      conditions: [NOT_DELETING, { name: 'opted-in', expression: optedIn(settings) }, changed],
+    },
+    {
+      // A TServer of the same name makes it ours, and only the webhook can know.
+      ...common,
+      name: 'other.statefulsets.local.tars.io',
+      failurePolicy: 'Ignore',
+      timeoutSeconds: 2,
+      conditions: [NOT_DELETING, { name: 'not-opted-in', expression: `!${optedIn(settings)}` }, changed],
+    },
+  ];
+}
+
+function tserverEntry(): Entry {
+  const expression = isChanged(
+    (of) => `${of}.?spec`,
+    (of) => entry(of, 'annotations', OURS.scope),
+  );
+  return {
+    name: 'tservers.local.tars.io',
+    resource: 'tservers',
+    operations: ['CREATE', 'UPDATE'],
+    failurePolicy: 'Fail',
+    timeoutSeconds: 5,
+    conditions: [NOT_DELETING, { name: 'changed', expression }],
+  };
+}
+
+/** The binder has one worker, and it updates claims: there a slow webhook stalls the cluster. */
+function claimEntries(settings: Settings, changes: string): Entry[] {
+  const served = { name: 'served-class', expression: isLocal('object', settings) };
+  const common = { resource: 'persistentvolumeclaims', failurePolicy: 'Ignore' } as const;
+  return [
+    {
+      ...common,
+      name: 'create.claims.local.tars.io',
+      operations: ['CREATE'],
+      timeoutSeconds: 3,
+      conditions: [NOT_DELETING, served],
+    },
+    {
+      ...common,
+      name: 'update.claims.local.tars.io',
+      operations: ['UPDATE'],
+      timeoutSeconds: 1,
+      conditions: [NOT_DELETING, served, { name: 'changed', expression: changes }],
+    },
+  ];
+}
+
+/** The scheduler chose, or label and choice do not stand side by side as they should. */
+const ROUTE_CHANGES = [
+  `${entry('object', 'annotations', SELECTED_NODE)} != ${entry('oldObject', 'annotations', SELECTED_NODE)}`,
+  `${entry('object', 'labels', OURS.node)} != ${entry('oldObject', 'labels', OURS.node)}`,
+  `(${entry('object', 'annotations', SELECTED_NODE)}.orValue('') != '') != ` +
+    `${entry('object', 'labels', OURS.node)}.hasValue()`,
+].join(' || ');
+
+/** Something that the rules look at is not what it was; the spec they look at is immutable. */
+const RULE_CHANGES = [
+  ...Object.values(LABEL).map((key) => ['labels', key] as const),
+  ...[...Object.values(ANNOTATION), OURS.scope].map((key) => ['annotations', key] as const),
+]
+  .map(([map, key]) => `${entry('object', map, key)} != ${entry('oldObject', map, key)}`)
+  .join(' || ');
+
+function configuration(kind: string, path: string, entries: readonly Entry[]): object {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind,
+    metadata: { name: NAME, labels: { 'app.kubernetes.io/name': NAME } },
+    webhooks: entries.map((each) => ({
+      name: each.name,
+      admissionReviewVersions: ['v1'],
+      clientConfig: { service: { namespace: SYSTEM_NAMESPACE, name: `${NAME}-webhook`, path, port: 443 } },
+      failurePolicy: each.failurePolicy,
+      matchConditions: each.conditions,
+      matchPolicy: 'Equivalent',
+      namespaceSelector: NAMESPACE_SELECTOR,
+      ...(kind === 'MutatingWebhookConfiguration' ? { reinvocationPolicy: 'IfNeeded' } : {}),
+      rules: [
+        {
+          ...RESOURCES[each.resource],
+          operations: each.operations,
+          resources: [each.resource],
+          scope: 'Namespaced',
+        },
+      ],
+      sideEffects: 'None',
+      timeoutSeconds: each.timeoutSeconds,
+    })),
+  };
+}

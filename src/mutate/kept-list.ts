@@ -16,12 +16,13 @@ import { expandTemplates, type Expansion } from './templates.ts';
 export function keptListWarnings(set: StatefulSet, kept: readonly Claim[], expansion: Expansion): Finding[] {
   const sent = set.spec?.volumeClaimTemplates ?? [];
   // A patch or an edit sends our own templates back: what they are derived from decides, not they.
+  const keptByName = new Map(kept.map((template) => [nameOf(template), template]));
   const own = sent.filter(
     (template) =>
-      !(kept.some((other) => isDeepStrictEqual(other, template)) && isDerived(template, expansion)),
+      !(isDeepStrictEqual(keptByName.get(nameOf(template)), template) && isDerived(template, expansion)),
   );
   const asked = { ...set, spec: { ...set.spec, volumeClaimTemplates: own } };
-  const differences = compare(asksOf(asked, expansion), kept);
+  const differences = compare(asksOf(asked, expansion), keptByName);
   const name = set.metadata?.name ?? '';
   const { namespace } = expansion;
   const place: Place = { name, namespace };
@@ -51,12 +52,15 @@ interface Ask {
 }
 
 function asksOf(set: StatefulSet, expansion: Expansion): Ask[] {
-  const own = set.spec?.volumeClaimTemplates ?? [];
-  const mounts = claimMounts(expansion.server);
+  // The writer's own templates over the TServer's.
+  const said = new Map<string, Claim>();
+  for (const { name, source } of claimMounts(expansion.server)) {
+    if (source?.persistentVolumeClaimTemplate) said.set(name, source.persistentVolumeClaimTemplate);
+  }
+  for (const template of set.spec?.volumeClaimTemplates ?? []) said.set(nameOf(template), template);
   return expandTemplates(set, expansion).map((template) => {
     const name = nameOf(template);
-    const given = mounts.find((mount) => mount.name === name)?.source?.persistentVolumeClaimTemplate;
-    return { name, said: own.find((candidate) => nameOf(candidate) === name) ?? given ?? template };
+    return { name, said: said.get(name) ?? template };
   });
 }
 
@@ -79,8 +83,7 @@ interface Differences {
   readonly reowned: readonly OwnerChange[];
 }
 
-function compare(asks: readonly Ask[], kept: readonly Claim[]): Differences {
-  const keptByName = new Map(kept.map((template) => [nameOf(template), template]));
+function compare(asks: readonly Ask[], keptByName: ReadonlyMap<string, Claim>): Differences {
   const wantedNames = new Set(asks.map(({ name }) => name));
   const pairs = asks.flatMap(({ name, said }) => {
     const old = keptByName.get(name);

@@ -39,10 +39,16 @@ async function manifestsBelow(directory: string): Promise<string[]> {
   const entries = await attempt(directory, () =>
     readdir(directory, { recursive: true, withFileTypes: true }),
   );
-  return entries
-    .filter((entry) => entry.isFile() && MANIFEST.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const manifests = entries.filter((entry) => MANIFEST.test(entry.name));
+  const paths = manifests.map((entry) => join(entry.parentPath, entry.name));
+  // Links to files are files, as a mounted ConfigMap has them; links to directories could lead in circles.
+  const isFile = await Promise.all(
+    manifests.map(async (entry, index) => {
+      const path = paths[index] ?? '';
+      return entry.isSymbolicLink() ? (await attempt(path, () => stat(path))).isFile() : entry.isFile();
+    }),
+  );
+  return paths.filter((_path, index) => isFile[index]).sort();
 }
 
 async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {

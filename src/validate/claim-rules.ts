@@ -103,7 +103,9 @@ const checkSelector: ClaimRule = ({ metadata, spec }, path, way) =>
   selectorKeys({ way }).flatMap((key) => {
     const term = spec?.selector?.matchLabels?.[key];
     const label = metadata?.labels?.[key];
-    if (term === undefined || label === undefined || term === label) return [];
+    if (term === undefined || term === label) return [];
+    // A label that is missing is filled in, and then has to agree.
+    if (label === undefined && typeof term === 'string') return [];
     const detail = `the label ${key} is ${JSON.stringify(label)}, so this selector asks for a volume of something else; drop the selector (it is filled in) or write the label's value`;
     return [violation('TLV404', [...path, 'spec', 'selector', 'matchLabels', key], term, detail)];
   });

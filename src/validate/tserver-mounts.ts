@@ -1,6 +1,7 @@
+import { completeClaim } from '../tars/claim-template.ts';
 import type { Finding, Path } from '../tars/finding.ts';
 import { DNS_LABEL_MAX, DNS_LABEL_PATTERN, MOUNT_PATH_PATTERN } from '../tars/patterns.ts';
-import type { Settings } from '../tars/settings.ts';
+import { servedClass, type Settings } from '../tars/settings.ts';
 import { MOUNT_SOURCES, type TServer, type TServerMount } from '../tars/tserver.ts';
 import { checkClaim, checkVolumeName } from './claim-rules.ts';
 import { checkId, checkMode } from './owner-and-mode.ts';
@@ -23,7 +24,7 @@ export function checkMounts(server: TServer, settings: Settings): Finding[] {
         ...checkSource(mount, path),
         ...checkPath(mount, path),
         ...checkOwner(mount, path, settings),
-        ...checkGivenTemplate(mount, path, settings),
+        ...checkGivenTemplate(mount, path, server, settings),
       ];
     }),
     ...checkNamesUnique(mounts),
@@ -69,9 +70,18 @@ function checkOwner({ source }: TServerMount, path: Path, settings: Settings): F
 }
 
 /** A template of a served class obeys the rules of claims before any StatefulSet is made of it. */
-function checkGivenTemplate({ source }: TServerMount, path: Path, settings: Settings): Finding[] {
-  const template = source?.persistentVolumeClaimTemplate;
-  if (!template) return [];
+function checkGivenTemplate(
+  { name, source }: TServerMount,
+  path: Path,
+  { spec }: TServer,
+  settings: Settings,
+): Finding[] {
+  const given = source?.persistentVolumeClaimTemplate;
+  const way = servedClass(given?.spec?.storageClassName, settings)?.way;
+  if (!given || !way) return [];
+  // Completed first: a selector has to agree with the labels that it will meet.
+  const { app, server } = spec;
+  const template = completeClaim(given, name, { app, server, namespace: '', scope: 'Node', way });
   const at = [...path, 'source', 'persistentVolumeClaimTemplate'];
   return [...checkClaim(template, at, settings), ...checkVolumeName(template, at, settings)];
 }

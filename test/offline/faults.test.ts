@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ROOT, tlv } from './tlv.ts';
+
+/** What the command line does when the world around it is not as it should be. */
+
+const CLAIM =
+  'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: bare}\nspec: {storageClassName: t-storage-class}\n';
+
+describe('tlv in a bad world', function () {
+  this.slow(2000);
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tlv-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function write(name: string, text: string): string {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  }
+
+  /** A shell line, for redirections; `tlv` stands for the real command. */
+  function shell(line: string): Promise<{ stdout: string; stderr: string; exit: number }> {
+    return new Promise((resolve) => {
+      execFile('sh', ['-c', line.replaceAll('tlv ', `${ROOT}bin/tlv `)], (error, stdout, stderr) =>
+        resolve({ stdout, stderr, exit: typeof error?.code === 'number' ? error.code : 0 }),
+      );
+    });
+  }
+
+  it('says that the disk is full, and does not call it a violation', async () => {
+    const { stderr, exit } = await shell(`tlv render -f ${ROOT}examples/tarslog.yaml >/dev/full`);
+    expect(stderr).to.equal('tlv: cannot write the output: ENOSPC: no space left on device, write\n');
+    expect(exit).to.equal(2);
+  });
+
+  it('ends quietly when nobody reads on', async () => {
+    const file = write('big.yaml', `${CLAIM}---\n${'# filling\n'.repeat(100_000)}`);
+    const { stdout, stderr } = await shell(`tlv render -f ${file} | head -n 1`);
+    expect({ stdout, stderr }).to.deep.equal({ stdout: 'apiVersion: v1\n', stderr: '' });
+  });
+
+  it('follows links to files in a directory, and no links to directories', async () => {
+    write('claim.txt', CLAIM);
+    symlinkSync(join(folder, 'claim.txt'), join(folder, 'linked.yaml'));
+    symlinkSync(folder, join(folder, 'circle.yaml'));
+    const { stderr, exit } = await tlv(['check', '-f', folder]);
+    expect({ stderr, exit }).to.deep.equal({
+      stderr: 'tlv check: 0 violations, 0 warnings in 1 document\n',
+      exit: 0,
+    });
+  });
+
+  it('names a link that leads nowhere', async () => {
+    const link = join(folder, 'lost.yaml');
+    symlinkSync('nowhere', link);
+    const { stderr, exit } = await tlv(['check', '-f', folder]);
+    expect({ stderr, exit }).to.deep.equal({ stderr: `tlv: ${link}: no such file or directory\n`, exit: 2 });
+  });
+
+  it('refuses aliases that grow without bound', async () => {
+    const rows = Array.from(
+      { length: 9 },
+      (_, row) => `r${row + 1}: &r${row + 1} [${Array(9).fill(`*r${row}`).join(', ')}]`,
+    );
+    const file = write('laughs.yaml', ['r0: &r0 [x]', ...rows].join('\n'));
+    const { stderr, exit } = await tlv(['check', '-f', file]);
+    expect(stderr).to.match(/laughs\.yaml: not YAML: Excessive alias count/);
+    expect(exit).to.equal(2);
+  });
+
+  it('refuses what is nested without end', async () => {
+    const file = write('deep.yaml', `${'['.repeat(6000)}${']'.repeat(6000)}`);
+    const { stderr, exit } = await tlv(['check', '-f', file]);
+    expect(stderr).to.match(/deep\.yaml:1:\d+: not YAML: /);
+    expect(exit).to.equal(2);
+  });
+
+  it('passes documents that are no objects, and judges those of ours that have the wrong shape', async () => {
+    const text =
+      'hello\n---\n- 1\n---\napiVersion: v1\nkind: List\nitems: 5\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {labels: {tars.io/ServerApp: a}}\nspec: [1]\n';
+    const { stdout, exit } = await tlv(['check'], text);
+    expect(stdout).to.equal(
+      '<stdin>:12:7: TLV001 spec: Invalid value: a list of 1: spec must be a map, and it is a list; see kubectl explain for the field\n',
+    );
+    expect(exit).to.equal(1);
+  });
+
+  it('leaves a foreign StatefulSet of the wrong shape to the API server', async () => {
+    const text = 'apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: other}\nspec: [1]\n';
+    expect(await tlv(['render'], text)).to.deep.equal({ stdout: text, stderr: '', exit: 0 });
+  });
+});

@@ -75,7 +75,8 @@ function yamlSegments(source: Source): Segment[] {
 
 function jsonSegments(source: Source, chunks: readonly string[]): Segment[] {
   const lines = new LineCounter();
-  for (const match of source.text.matchAll(/^/gm)) lines.addNewLine(match.index);
+  lines.addNewLine(0);
+  for (const { index } of source.text.matchAll(/\n/g)) lines.addNewLine(index + 1);
   let offset = 0;
   return chunks.map((text): Segment => {
     const start = offset;

@@ -22,6 +22,7 @@ const TIERS: readonly Tier[] = [
   { name: 'dead-code', argv: ['knip', '--no-progress'] },
   { name: 'unit', argv: ['c8', ...MOCHA, 'test/unit/**/*.test.ts'], mocha: true },
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
+  { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/binaries.ts'] },
   { name: 'controlplane', argv: [...MOCHA, 'test/controlplane/**/*.test.ts'], mocha: true },
 ];

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
+import { certsCommand } from './commands/certs.ts';
 import { checkCommand } from './commands/check.ts';
 import { EXIT, type ExitCode, type Io } from './commands/io.ts';
 import { renderCommand } from './commands/render.ts';
+import { webhookCommand } from './commands/webhook.ts';
 import { UnusableInput } from './offline/unusable-input.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -16,22 +18,38 @@ async function main(io: Io): Promise<ExitCode> {
     .version(manifest.version)
     .exitOverride()
     .showHelpAfterError('(tlv --help, tlv COMMAND --help)');
-  for (const command of [renderCommand(io, finish), checkCommand(io, finish)]) {
+  for (const command of [
+    renderCommand(io, finish),
+    checkCommand(io, finish),
+    webhookCommand(io, finish),
+    certsCommand(io, finish),
+  ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(--help shows the options)'));
   }
   try {
     await program.parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.unusable;
-    if (!(error instanceof UnusableInput)) throw error;
-    io.stderr.write(`tlv: ${error.message}\n`);
+    io.stderr.write(`tlv: ${wordsFor(error)}\n`);
     return EXIT.unusable;
   }
   return code;
 }
 
+/** What went wrong, for people. A fault of ours comes with its stack, and is no 1: that means violations. */
+function wordsFor(error: unknown): string {
+  if (error instanceof UnusableInput) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const isOutput = 'syscall' in error && error.syscall === 'write';
+  return isOutput
+    ? `cannot write the output: ${error.message}`
+    : `internal error, please report it: ${error.stack ?? error.message}`;
+}
+
 // `tlv render | head` is no fault of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`tlv: ${wordsFor(error)}\n`);
+  process.exitCode = EXIT.unusable;
 });
 process.exitCode = await main(process);

@@ -1,4 +1,5 @@
 import { crd } from './crd.ts';
+import { deployFiles } from './policies-files.ts';
 import { rulesDoc } from './rules-doc.ts';
 
 export interface GeneratedFile {
@@ -11,6 +12,7 @@ export interface GeneratedFile {
 export function generatedFiles(): GeneratedFile[] {
   return [
     { path: 'deploy/crd/tservers.k8s.tars.io.yaml', text: crd() },
+    ...deployFiles(),
     { path: 'docs/rules.md', text: rulesDoc() },
   ];
 }

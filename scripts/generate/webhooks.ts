@@ -48,10 +48,13 @@ export function webhooks(settings: Settings): string {
   return documents('scripts/generate/webhooks.ts', webhookObjects(settings));
 }
 
-export function webhookObjects(settings: Settings): object[] {
+function webhookObjects(settings: Settings): object[] {
   const sets = statefulSetEntries(settings);
   return [
-    configuration('MutatingWebhookConfiguration', '/mutate', [...sets, ...claimEntries(settings, ROUTE_CHANGES)]),
+    configuration('MutatingWebhookConfiguration', '/mutate', [
+      ...sets,
+      ...claimEntries(settings, ROUTE_CHANGES),
+    ]),
     configuration('ValidatingWebhookConfiguration', '/validate', [
       tserverEntry(),
       ...sets,

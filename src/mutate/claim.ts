@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { completeClaim } from '../tars/claim-template.ts';
 import type { ClaimContext } from '../tars/context.ts';
+import { labelValueOf } from '../tars/label-value.ts';
 import { claimOwner } from '../tars/ownership.ts';
 import { LABEL_VALUE_MAX, LABEL_VALUE_PATTERN } from '../tars/patterns.ts';
 import { servedClass } from '../tars/settings.ts';
@@ -20,7 +21,7 @@ export function mutateClaim(claim: Claim, { namespace, settings, old }: ClaimCon
   if (!way || !name) return claim;
   if (old) return routeClaim(claim);
   const { app, server, scope } = claimOwner(claim);
-  return routeClaim(completeClaim(claim, name, { app, server, scope, namespace, way }));
+  return routeClaim(completeClaim(claim, labelValueOf(name), { app, server, scope, namespace, way }));
 }
 
 /** The value of the routing label for a node: its name, or a hash where the name is no label value. */

@@ -23,7 +23,9 @@ export function injectedNames(
 /** True when the template is what its TServer mount stands for, whatever uid, gid and mode it had then. */
 export function isDerived(template: Claim, expansion: Expansion): boolean {
   const name = nameOf(template);
-  if (name === PLACEHOLDER) return template.spec?.storageClassName === STORAGE_CLASS;
+  if (name === PLACEHOLDER) {
+    return expansion.server !== undefined && template.spec?.storageClassName === STORAGE_CLASS;
+  }
   const mount = claimMounts(expansion.server).find((candidate) => candidate.name === name);
   if (!mount) return false;
   const derived = templateOf(mount, expansion);

@@ -23,7 +23,9 @@ export function restoreMounts(pod: PodSpec, set: StatefulSet, history: MountHist
   const oldPod = old.spec?.template?.spec ?? {};
   const oldContainer = oldPod.containers?.[serverContainer(oldPod, old.metadata?.name)];
   const oldMounts = oldContainer?.volumeMounts ?? [];
-  const claimed = new Set([...history.injected, ...history.wanted.map(({ name }) => name)]);
+  const kept = new Set((old.spec?.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name));
+  const wanted = history.wanted.map(({ name }) => name).filter((name) => kept.has(name));
+  const claimed = new Set([...history.injected, ...wanted]);
   const ours = oldMounts.flatMap((mount, place) =>
     mount.name && claimed.has(mount.name) ? [{ name: mount.name, mount, place }] : [],
   );

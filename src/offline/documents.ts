@@ -43,6 +43,7 @@ export type Segment =
 export const KUBECTL_YAML = {
   version: '1.1',
   merge: true,
+  logLevel: 'error',
   customTags: (tags) =>
     tags.filter(
       (tag) =>

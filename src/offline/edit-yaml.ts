@@ -30,8 +30,10 @@ export function editYaml(source: string, before: object, after: object): string 
   const operations = patchBetween(before, after);
   const lineFeeds = source.replaceAll('\r\n', '\n');
   const edited =
-    editChecked(lineFeeds, operations, after, false) ?? editChecked(lineFeeds, operations, after, true);
-  if (edited === undefined) throw new Error('the edited document does not say what was meant');
+    editChecked(lineFeeds, operations, after, false) ??
+    editChecked(lineFeeds, operations, after, true) ??
+    // Right without comments is better than wrong with them.
+    stringify(after, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' });
   return source.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited;
 }
 

@@ -15,6 +15,7 @@ import { validateTServer } from '../validate/tserver.ts';
 import { ACCEPTED, type Verdict } from '../validate/verdict.ts';
 import type { SourceDocument } from './documents.ts';
 import { DocumentLookup } from './lookup.ts';
+import { UnusableInput } from './unusable-input.ts';
 
 export interface OfflineOptions {
   readonly settings: Settings;
@@ -139,12 +140,15 @@ function expandClaim(claim: Claim, { namespace }: Found, { settings }: Scene): O
   return { after, verdict: validateClaim(after, { namespace, settings }), added: [] };
 }
 
+/** More than any StatefulSet has, and less than any memory. */
+const MOST_REPLICAS = 10_000;
+
 /**
  * The claims of every replica of a StatefulSet that is ours, as they would be admitted, without those that
  * are among the documents already.
  */
 export function claimsBehind(
-  { after, added, namespace }: Item,
+  { after, added, document, name, namespace }: Item,
   items: readonly Item[],
   settings: Settings,
 ): readonly object[] {
@@ -152,6 +156,13 @@ export function claimsBehind(
   return [after, ...added].flatMap((candidate) => {
     const read = typeOf(candidate) === 'StatefulSet' ? readStatefulSet(candidate) : undefined;
     if (!read?.ok || !ownerOf(read.object, undefined, settings)) return [];
+    const replicas = read.object.spec?.replicas ?? 1;
+    if (replicas > MOST_REPLICAS) {
+      throw new UnusableInput(
+        document.source.name,
+        `StatefulSet ${name} has ${replicas} replicas, and --claims prints those of ${MOST_REPLICAS} at most`,
+      );
+    }
     return claimsOf(read.object)
       .filter(({ kind, metadata }) => !present.has(JSON.stringify([kind, namespace, metadata?.name])))
       .map((claim) => mutateClaim(claim, { namespace, settings }));
@@ -197,10 +208,20 @@ function typeOf(object: object): ObjectType {
 
 function isOurs({ before, type, name, namespace }: Found, { lookup, settings }: Scene): boolean {
   if (type === 'TServer' || lookup.named(namespace, name)) return true;
-  const text = JSON.stringify(before);
+  const text = textOrNothing(before);
+  if (text === undefined) return true;
   return (
     /"(?:local\.)?tars\.io\//.test(text) || [...settings.classes.keys()].some((c) => text.includes(`"${c}"`))
   );
+}
+
+/** Undefined for what is nested too deep to be printed, which is no object that anybody could apply. */
+function textOrNothing(object: object): string | undefined {
+  try {
+    return JSON.stringify(object);
+  } catch {
+    return undefined;
+  }
 }
 
 const untouched = ({ before }: Found): Outcome => ({ after: before, verdict: ACCEPTED, added: [] });

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { patchBetween } from '../mutate/patch.ts';
 import { isRecord, valueAt } from '../tars/json.ts';
 import type { Segment, SourceDocument } from './documents.ts';
+import { editJson } from './edit-json.ts';
 import { editYaml } from './edit-yaml.ts';
 import type { Item } from './expand.ts';
 
@@ -99,8 +100,7 @@ function printDocument(document: SourceDocument, items: readonly Item[]): string
     before,
   );
   if (document.format === 'yaml') return editYaml(document.text, before, after);
-  const indent = /\n([ \t]+)/.exec(document.text)?.[1];
-  return JSON.stringify(after, undefined, indent);
+  return editJson(document.text, before, after);
 }
 
 /** The List with one item replaced; everything else stays the same reference. */

@@ -1,6 +1,7 @@
 import type { Claim, StatefulSet } from './shapes.ts';
 import { servedClass, type Settings } from './settings.ts';
 import { isTServerKind, type TServer } from './tserver.ts';
+import { labelValueOf } from './label-value.ts';
 import { LABEL, OURS, PLAIN_APP } from './vocabulary.ts';
 
 /** Where TServers are looked up: the watch cache, or the documents of one stream. */
@@ -59,7 +60,7 @@ function plainOwnerOf(set: StatefulSet, scope: Scope, settings: Settings): Owner
   if (app && server) return { by: 'labels', app, server, scope };
   const templates = set.spec?.volumeClaimTemplates ?? [];
   if (!templates.some((template) => isLocal(template, settings))) return undefined;
-  return { by: 'class', app: PLAIN_APP.statefulSet, server: set.metadata?.name ?? '', scope };
+  return { by: 'class', app: PLAIN_APP.statefulSet, server: labelValueOf(set.metadata?.name ?? ''), scope };
 }
 
 /** Whose claim this is: its own labels say so where it has them; a bare claim belongs to itself. */
@@ -70,7 +71,7 @@ export function claimOwner(claim: Claim): Owner {
   const server = label(claim, LABEL.server);
   return app && server
     ? { by: 'labels', app, server, scope }
-    : { by: 'class', app: PLAIN_APP.claim, server: name ?? '', scope };
+    : { by: 'class', app: PLAIN_APP.claim, server: labelValueOf(name ?? ''), scope };
 }
 
 /** True for a claim or claim template of a class that we serve. */

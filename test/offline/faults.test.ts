@@ -95,4 +95,33 @@ describe('tlv in a bad world', function () {
     const text = 'apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: other}\nspec: [1]\n';
     expect(await tlv(['render'], text)).to.deep.equal({ stdout: text, stderr: '', exit: 0 });
   });
+
+  it('writes numbers that JavaScript would round as it found them', async () => {
+    const text =
+      '{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"a","generation":9007199254740993},"spec":{"storageClassName":"t-storage-class","ratio":1.10}}';
+    const { stdout, exit } = await tlv(['render'], text);
+    expect(stdout)
+      .to.match(/"generation":9007199254740993,/)
+      .and.to.match(/"ratio":1\.10,/);
+    expect(exit).to.equal(0);
+  });
+
+  it('refuses JSON that is nested without end', async () => {
+    const deep = `${'{"a":'.repeat(6000)}1${'}'.repeat(6000)}`;
+    const text = `{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":5},"spec":${deep}}`;
+    const { stdout, exit } = await tlv(['check'], text);
+    expect(stdout).to.match(/^<stdin>:1:1: TLV001 object: .* nested more than 200 levels deep/);
+    expect(exit).to.equal(1);
+  });
+
+  it('prints no claims of more replicas than anybody has', async () => {
+    const text = `apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec:\n  replicas: 10000000000\n  volumeClaimTemplates: [{metadata: {name: data}, spec: {storageClassName: t-storage-class}}]\n`;
+    const { stdout, stderr, exit } = await tlv(['render', '--claims'], text);
+    expect({ stdout, stderr, exit }).to.deep.equal({
+      stdout: '',
+      stderr:
+        'tlv: <stdin>: StatefulSet x has 10000000000 replicas, and --claims prints those of 10000 at most\n',
+      exit: 2,
+    });
+  });
 });

@@ -17,7 +17,7 @@ import type { TServer, TServerK8S, TServerMount } from '../../src/tars/tserver.t
 
 export const NAMESPACE = 'default';
 export const NAME = 'tars-tarslog';
-export const SELECTOR = { matchLabels: { app: 'tarslog' } };
+const SELECTOR = { matchLabels: { app: 'tarslog' } };
 
 export const settingsWith = (classes: string): Settings => ({
   ...DEFAULT_SETTINGS,

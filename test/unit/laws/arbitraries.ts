@@ -39,6 +39,16 @@ const extras = fc
   .array(fc.tuple(oddKey, payload), { maxLength: 3 })
   .map((entries) => Object.fromEntries(entries));
 
+/** Fields that nobody knows, on odd objects only. */
+function spare(temper: Temper): Arbitrary<Json> {
+  return temper === 'odd' ? extras : fc.constant({});
+}
+
+/** Always there on a tidy object, nearly always on an odd one. */
+function nearly(temper: Temper, value: Arbitrary<unknown>): Arbitrary<unknown> {
+  return temper === 'odd' ? maybe(temper, value, 20) : value;
+}
+
 /** Present most of the time, else absent or (odd) null; shrinks towards absent. */
 function maybe(temper: Temper, value: Arbitrary<unknown>, weight = 6): Arbitrary<unknown> {
   const absent = { weight: 1, arbitrary: fc.constant<unknown>(undefined) };
@@ -52,7 +62,7 @@ function maybe(temper: Temper, value: Arbitrary<unknown>, weight = 6): Arbitrary
 function object(required: Fields, optional: Fields = {}, more: Arbitrary<Json> = fc.constant({})) {
   return fc
     .tuple(fc.record(required), fc.record(optional), more)
-    .map(([must, may, rest]) => ({ ...rest, ...must, ...may }) as Json);
+    .map(([must, may, rest]): Json => ({ ...rest, ...must, ...may }));
 }
 
 function words(temper: Temper, good: readonly string[], weight = 6): Arbitrary<string> {
@@ -135,7 +145,7 @@ const claimSelector = object({}, { matchLabels: maybe('odd', claimLabels('odd'))
 
 function claimSpec(temper: Temper): Arbitrary<unknown> {
   const odd = temper === 'odd';
-  const requests = object({}, { storage: maybe(temper, size, 3) }, odd ? extras : fc.constant({}));
+  const requests = object({}, { storage: maybe(temper, size, 3) }, spare(temper));
   return object(
     {},
     {
@@ -151,7 +161,7 @@ function claimSpec(temper: Temper): Arbitrary<unknown> {
           }
         : {}),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
@@ -164,7 +174,7 @@ function template(temper: Temper): Arbitrary<Json> {
       labels: maybe(temper, odd ? claimLabels(temper) : tidyLabels, 2),
       annotations: maybe(temper, annotations(temper), 2),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
   return object(
     {},
@@ -175,7 +185,7 @@ function template(temper: Temper): Arbitrary<Json> {
       spec: odd ? maybe(temper, claimSpec(temper), 20) : claimSpec(temper),
       status: maybe(temper, fc.constantFrom<unknown>({}, { phase: 'Pending' }), 1),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
@@ -183,7 +193,7 @@ function mount(temper: Temper): Arbitrary<Json> {
   return object(
     { name: words(temper, VOLUMES), mountPath: words(temper, PATHS) },
     { readOnly: maybe(temper, fc.boolean(), 1), subPath: maybe(temper, fc.constant('x'), 1) },
-    temper === 'odd' ? extras : fc.constant({}),
+    spare(temper),
   ).chain((full) => {
     if (temper === 'tidy') return fc.constant(full);
     const { name: _name, ...unnamed } = full;
@@ -228,7 +238,7 @@ function container(temper: Temper): Arbitrary<Json> {
       ports: maybe(temper, fc.array(port, { maxLength: 2 }), 1),
       volumeMounts: maybe(temper, mounts(temper), 5),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
@@ -248,7 +258,7 @@ function affinity(temper: Temper): Arbitrary<unknown> {
       requiredDuringSchedulingIgnoredDuringExecution: maybe(temper, fc.array(term, { maxLength: 3 }), 4),
       preferredDuringSchedulingIgnoredDuringExecution: maybe(temper, fc.constant([{ weight: 1 }]), 1),
     },
-    temper === 'odd' ? extras : fc.constant({}),
+    spare(temper),
   );
   return object(
     {},
@@ -274,61 +284,55 @@ function pod(temper: Temper): Arbitrary<unknown> {
       nodeName: maybe(temper, fc.constant('node-1'), 1),
       volumes: maybe(temper, volumes(temper), 1),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
 const selector = (temper: Temper) =>
   fc.oneof(
     fc.constant({ matchLabels: { app: 'x' } }),
-    object({}, { matchLabels: maybe(temper, labels(temper)) }, temper === 'odd' ? extras : fc.constant({})),
+    object({}, { matchLabels: maybe(temper, labels(temper)) }, spare(temper)),
   );
 
 export function statefulSet(temper: Temper): Arbitrary<StatefulSet> {
-  const odd = temper === 'odd';
+  const podTemplate = object(
+    { spec: nearly(temper, pod(temper)) },
+    { metadata: maybe(temper, object({}, { labels: labels(temper) }), 1) },
+    spare(temper),
+  );
+  const spec = object(
+    { template: nearly(temper, podTemplate) },
+    {
+      replicas: maybe(temper, fc.nat({ max: 3 }), 2),
+      selector: maybe(temper, selector(temper), 12),
+      volumeClaimTemplates: maybe(temper, list(temper, template(temper), templateName), 4),
+    },
+    spare(temper),
+  );
+  return object(
+    { apiVersion: fc.constant('apps/v1'), kind: fc.constant('StatefulSet') },
+    { metadata: nearly(temper, setMetadata(temper)), spec: nearly(temper, spec) },
+    spare(temper),
+  ).map((set) => json(set) as StatefulSet);
+}
+
+function setMetadata(temper: Temper): Arbitrary<Json> {
   const owners = object({
     apiVersion: fc.constant('k8s.tars.io/v1beta3'),
     kind: fc.constant('TServer'),
     name: words(temper, [SET_NAME]),
   });
-  const metadata = object(
-    {},
+  const scopes = temper === 'odd' ? ['Node', 'Pod', 'pod'] : ['Node', 'Pod'];
+  return object(
+    { name: nearly(temper, words(temper, [SET_NAME, 'other'])) },
     {
-      name: odd ? maybe(temper, words(temper, [SET_NAME, 'other']), 20) : fc.constantFrom(SET_NAME, 'other'),
       namespace: maybe(temper, fc.constantFrom(...NAMESPACES), 1),
       labels: maybe(temper, labels(temper), 3),
-      annotations: maybe(
-        temper,
-        stringMap(temper, { [OURS.scope]: odd ? ['Node', 'Pod', 'pod'] : ['Node', 'Pod'] }),
-        1,
-      ),
+      annotations: maybe(temper, stringMap(temper, { [OURS.scope]: scopes }), 1),
       ownerReferences: maybe(temper, fc.array(owners, { maxLength: 2 }), 1),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
-  const podTemplate = object(
-    odd ? {} : { spec: pod(temper) },
-    {
-      metadata: maybe(temper, object({}, { labels: labels(temper) }), 1),
-      ...(odd ? { spec: maybe(temper, pod(temper), 20) } : {}),
-    },
-    odd ? extras : fc.constant({}),
-  );
-  const spec = object(
-    odd ? {} : { template: podTemplate },
-    {
-      replicas: maybe(temper, fc.nat({ max: 3 }), 2),
-      selector: maybe(temper, selector(temper), 12),
-      ...(odd ? { template: maybe(temper, podTemplate, 20) } : {}),
-      volumeClaimTemplates: maybe(temper, list(temper, template(temper), templateName), 4),
-    },
-    odd ? extras : fc.constant({}),
-  );
-  return object(
-    { apiVersion: fc.constant('apps/v1'), kind: fc.constant('StatefulSet') },
-    { metadata: odd ? maybe(temper, metadata, 20) : metadata, spec: odd ? maybe(temper, spec, 20) : spec },
-    odd ? extras : fc.constant({}),
-  ).map((set) => json(set) as StatefulSet);
 }
 
 const oddOwner = fc.constantFrom<unknown>('0', '1000', 1000, true, null, '', '01', '٣', '1\n', {}, []);
@@ -342,7 +346,7 @@ function localVolume(temper: Temper): Arbitrary<unknown> {
       gid: maybe(temper, odd ? oddOwner : fc.constantFrom('0', '1000'), 1),
       mode: maybe(temper, odd ? oddOwner : fc.constantFrom('755', '0711'), 1),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
@@ -362,7 +366,7 @@ function source(temper: Temper): Arbitrary<unknown> {
   return fc.oneof({ weight: 6, arbitrary: common }, fc.constantFrom<unknown>(null, {}), both);
 }
 
-export function tserverMount(temper: Temper): Arbitrary<Json> {
+function tserverMount(temper: Temper): Arbitrary<Json> {
   return object(
     { name: words(temper, VOLUMES, 12), mountPath: words(temper, PATHS, 12) },
     {
@@ -370,7 +374,7 @@ export function tserverMount(temper: Temper): Arbitrary<Json> {
       readOnly: maybe(temper, fc.boolean(), 1),
       subPath: maybe(temper, fc.constant('x'), 1),
     },
-    temper === 'odd' ? extras : fc.constant({}),
+    spare(temper),
   );
 }
 
@@ -393,7 +397,7 @@ export function tserver(temper: Temper): Arbitrary<TServer> {
       replicas: maybe(temper, fc.nat({ max: 3 }), 1),
       daemonSet: maybe(temper, odd ? fc.boolean() : fc.constant(false), 1),
     },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
   const spec = object(
     {
@@ -403,7 +407,7 @@ export function tserver(temper: Temper): Arbitrary<TServer> {
       normal: fc.constant({ ports: [{ name: 'http', port: 80 }] }),
     },
     { k8s: maybe(temper, k8s, 20) },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   );
   const metadata = object(
     { name: words(temper, [SET_NAME]) },
@@ -419,9 +423,18 @@ export function tserver(temper: Temper): Arbitrary<TServer> {
   return object(
     { apiVersion: fc.constant('k8s.tars.io/v1beta3'), kind: fc.constant('TServer'), spec },
     { metadata: odd ? maybe(temper, metadata, 20) : metadata },
-    odd ? extras : fc.constant({}),
+    spare(temper),
   ).map((server) => json(server) as TServer);
 }
+
+/** A TServer whose one mount is a claim template, most often of a served class. */
+export const templateServer: Arbitrary<TServer> = fc
+  .tuple(tserver('tidy'), template('tidy'), template('odd'), fc.boolean())
+  .map(([server, tidy, odd, isOdd]) => {
+    const given = { persistentVolumeClaimTemplate: isOdd ? odd : tidy };
+    const k8s = { mounts: [{ name: 'data', mountPath: '/data', source: given }] };
+    return json({ ...server, spec: { ...server.spec, k8s } }) as TServer;
+  });
 
 export function claim(temper: Temper): Arbitrary<Claim> {
   return fc
@@ -463,7 +476,7 @@ export interface ClaimScene {
   readonly namespace: string;
 }
 
-export function claimScene(temper: Temper): Arbitrary<ClaimScene> {
+function claimScene(temper: Temper): Arbitrary<ClaimScene> {
   return fc.record({ claim: claim(temper), settings, namespace: fc.constantFrom(...NAMESPACES) });
 }
 
@@ -533,7 +546,7 @@ export interface Story extends Scene {
   readonly change: ServerChange;
 }
 
-export function story(temper: Temper): Arbitrary<Story> {
+function story(temper: Temper): Arbitrary<Story> {
   return fc
     .record({
       first: scene(temper),

@@ -11,7 +11,9 @@ const SOAK = Number(process.env.TLV_SOAK ?? 0);
 /** Holds the predicate against many examples, and shrinks the first that breaks it. */
 export function law<T>(arbitrary: Arbitrary<T>, predicate: (example: T) => void, runs = 400): void {
   fc.assert(
-    fc.property(arbitrary, (example) => predicate(example)),
+    fc.property(arbitrary, (example) => {
+      predicate(example);
+    }),
     SOAK > 0 ? { numRuns: runs * 25 * SOAK } : { numRuns: runs, seed: 20_240_229 },
   );
 }
@@ -53,7 +55,7 @@ function apply(set: Json, step: Edit): void {
   const container = containers[step.at % Math.max(containers.length, 1)];
   const mounts = (container?.volumeMounts ?? []) as Json[];
   const templates = (spec?.volumeClaimTemplates ?? []) as Json[];
-  const place = <T>(items: readonly T[]): number => step.at % Math.max(items.length, 1);
+  const place = (items: readonly unknown[]): number => step.at % Math.max(items.length, 1);
   switch (step.edit) {
     case 'replicas':
       if (spec) spec.replicas = step.at + 10;

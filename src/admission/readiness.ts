@@ -1,0 +1,39 @@
+/** One condition of readiness. */
+export interface ReadyCheck {
+  readonly name: string;
+  /** Why it is not fulfilled; undefined when it is. */
+  readonly missing: () => string | undefined;
+}
+
+/** Ready means that every check is fulfilled and that nobody has asked us to stop. */
+export class Readiness {
+  private readonly checks: readonly ReadyCheck[];
+  private stopping = false;
+
+  constructor(checks: readonly ReadyCheck[]) {
+    this.checks = checks;
+  }
+
+  get isShuttingDown(): boolean {
+    return this.stopping;
+  }
+
+  /** Unready from now on, for good. */
+  shutDown(): void {
+    this.stopping = true;
+  }
+
+  /** Every check in its order, as `/readyz` prints them. */
+  report(): { readonly isReady: boolean; readonly text: string } {
+    const shutdown: ReadyCheck = {
+      name: 'shutdown',
+      missing: () => (this.stopping ? 'the process is shutting down' : undefined),
+    };
+    const results = [...this.checks, shutdown].map(({ name, missing }) => ({ name, why: missing() }));
+    const lines = results.map(({ name, why }) =>
+      why === undefined ? `[+] ${name}\n` : `[-] ${name}: ${why}\n`,
+    );
+    const isReady = results.every(({ why }) => why === undefined);
+    return { isReady, text: `${lines.join('')}${isReady ? 'ready' : 'not ready'}\n` };
+  }
+}

@@ -1,0 +1,147 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { CertificateFileError, CertificateFiles } from '../../certs/files.ts';
+import type { CertificateSource } from '../../certs/source.ts';
+import { createApp } from '../admission/app.ts';
+import { certificateCheck } from '../admission/certificate.ts';
+import type { AdmissionDeps } from '../admission/deps.ts';
+import { messageOf } from '../admission/message-of.ts';
+import { Metrics } from '../admission/metrics.ts';
+import { MetricsServer } from '../admission/metrics-server.ts';
+import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
+import { AdmissionServer } from '../admission/server.ts';
+import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
+import { TServerCache } from '../cluster/tserver-cache.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { EXIT, type ExitCode, type Io } from './io.ts';
+import { createLog } from './log.ts';
+import { statefulSetFinder } from './statefulset-finder.ts';
+import { SYSTEM_TIME } from './system-time.ts';
+import type { WebhookOptions } from './webhook.ts';
+
+/** Something that keeps the webhook from starting, in words. */
+class StartFault extends Error {}
+
+function isStartFault(error: unknown): error is Error {
+  return (
+    error instanceof StartFault || error instanceof CertificateFileError || error instanceof KubeConfigError
+  );
+}
+
+/** Runs until a signal comes. Whatever keeps it from starting is said in one line. */
+export async function serveWebhook(options: WebhookOptions, io: Io): Promise<ExitCode> {
+  const log = createLog(options, io);
+  try {
+    const stop = await start(options, log);
+    const signal = await nextSignal();
+    log.info({ signal, delaySeconds: options.shutdownDelay }, 'shutting down');
+    await stop();
+    log.info({}, 'stopped');
+    return EXIT.ok;
+  } catch (error) {
+    if (!isStartFault(error)) throw error;
+    io.stderr.write(`tlv webhook: ${error.message}\n`);
+    return EXIT.unusable;
+  }
+}
+
+/** What has been started, and how each of it ends. */
+type Closer = () => void | Promise<void>;
+
+async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
+  const closers: Closer[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.toReversed()) await close();
+  };
+  try {
+    const certificate = await openCertificate(options, log);
+    closers.push(() => certificate.stop());
+    const { app, cache, metrics, readiness } = compose(options, certificate, log);
+    const metricsServer = new MetricsServer(metrics.registry);
+    const metricsPort = await listen(metricsServer, options.metricsPort, options.bindAddress);
+    closers.push(() => metricsServer.close());
+    cache.start();
+    closers.push(() => cache.stop());
+    const server = new AdmissionServer({ listener: app, certificate, readiness, log });
+    const port = await listen(server, options.port, options.bindAddress);
+    closers.push(() => server.drain(options.shutdownDelay * 1000));
+    log.info({ port, metricsPort, version: manifest.version }, 'listening');
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function compose(options: WebhookOptions, certificate: CertificateSource, log: Logger) {
+  const config = loadKubeConfig(options.kubeconfig);
+  const cache: TServerCache = new TServerCache({
+    config,
+    logger: log,
+    observer: { watchEnded: (reason) => metrics.watchRestarted(reason) },
+  });
+  const metrics = new Metrics({
+    version: manifest.version,
+    cache: () => {
+      const { isSynced, size } = cache;
+      return { isSynced, size, ageSeconds: isSynced ? cache.lastEventAgeSeconds() : undefined };
+    },
+    certificateExpiry: () => certificate.notAfter,
+  });
+  const readiness = new Readiness([certificateCheck(certificate), cacheCheck(cache)]);
+  const deps: AdmissionDeps = {
+    settings: { classes: options.classes, modePattern: options.modePattern },
+    lookup: cache,
+    fetchTServer: (namespace, name) => cache.fetch(namespace, name),
+    findStatefulSet: statefulSetFinder(config),
+    onLiveGet: metrics.liveGet,
+    log,
+  };
+  const app = createApp({ deps, readiness, observer: metrics });
+  return { app, cache, metrics, readiness };
+}
+
+/** Given files; the certificate that manages itself is another source of the same kind. */
+async function openCertificate(options: WebhookOptions, log: Logger): Promise<CertificateSource> {
+  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile } = options;
+  if (!certFile || !keyFile) {
+    throw new StartFault('no certificate: name its files with --tls-cert-file and --tls-private-key-file');
+  }
+  const files = new CertificateFiles({ certFile, keyFile, readFile, time: SYSTEM_TIME, log });
+  await files.start();
+  return files;
+}
+
+function cacheCheck(cache: TServerCache): ReadyCheck {
+  return {
+    name: 'tserver-cache',
+    missing: () => {
+      if (cache.isSynced) return undefined;
+      return `the first list of TServers is not there yet${cache.lastError ? `: ${cache.lastError.message}` : ''}`;
+    },
+  };
+}
+
+async function listen(
+  server: AdmissionServer | MetricsServer,
+  port: number,
+  address: string | undefined,
+): Promise<number> {
+  try {
+    return await server.listen(port, address);
+  } catch (error) {
+    throw new StartFault(`cannot listen on port ${port}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The first of the two; a second one then ends the process at once, as anywhere. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const hear = (signal: NodeJS.Signals): void => {
+    for (const name of signals) process.off(name, hear);
+    resolve(signal);
+  };
+  for (const name of signals) process.on(name, hear);
+  return promise;
+}

@@ -1,0 +1,15 @@
+import { createHash } from 'node:crypto';
+import { LABEL_VALUE_MAX } from './patterns.ts';
+
+const HASH_LENGTH = 16;
+
+/**
+ * The label value for an object's name: the name itself, or, where that is longer than a label value may
+ * be, its beginning and 64 bits of its hash. Names of Kubernetes objects need no other change.
+ */
+export function labelValueOf(name: string): string {
+  if (name.length <= LABEL_VALUE_MAX) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
+  const head = name.slice(0, LABEL_VALUE_MAX - HASH_LENGTH - 1).replace(/[^A-Za-z0-9]+$/, '');
+  return `${head}-${hash}`;
+}

@@ -1,0 +1,160 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseAllDocuments } from 'yaml';
+import { ROOT } from '../offline/tlv.ts';
+import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
+import { waitFor } from './wait.ts';
+
+/** The product as an operator installs it, but for its pods: the webhook runs as a process beside the tests. */
+
+type Manifest = Record<string, unknown> & { readonly kind: string };
+
+export interface InstallOptions {
+  readonly overlay?: string;
+  /** Kinds of the overlay that are left out. */
+  readonly without?: readonly string[];
+  readonly plane?: ControlPlaneOptions;
+}
+
+/** What runs in a cluster only: here there are no nodes that could run it. */
+const NEEDS_NODES = ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service'];
+
+export class Installed {
+  readonly plane: ControlPlane;
+  readonly #folder: string;
+  #webhook: WebhookProcess | undefined;
+
+  private constructor(plane: ControlPlane) {
+    this.plane = plane;
+    this.#folder = mkdtempSync(join(tmpdir(), 'tlv-webhook-'));
+  }
+
+  static async start({
+    overlay = 'on-demand',
+    without = [],
+    plane,
+  }: InstallOptions = {}): Promise<Installed> {
+    const installed = new Installed(await ControlPlane.start({ components: EVERYTHING, ...plane }));
+    try {
+      await installed.kubectl('apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`);
+      await installed.startWebhook();
+      const built = await installed.kubectl('kustomize', `${ROOT}deploy/overlays/${overlay}`);
+      const manifests = parseAllDocuments(built).map((document) => document.toJS() as Manifest);
+      const wanted = manifests.filter(({ kind }) => ![...NEEDS_NODES, ...without].includes(kind));
+      await installed.apply(wanted.map((manifest) => installed.#reachable(manifest)));
+      return installed;
+    } catch (error) {
+      await installed.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#webhook?.stop();
+    await this.plane.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Runs kubectl and expects it to succeed. */
+  async kubectl(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.plane.kubectl(args);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** `kubectl apply` of objects that have to be accepted. */
+  async apply(objects: readonly object[]): Promise<void> {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    const { code, stderr } = await this.plane.kubectl(['apply', '-f', '-'], { input });
+    if (code !== 0) throw new Error(`kubectl apply: ${stderr}`);
+  }
+
+  /** The port stays the same, because the configurations name it. */
+  async startWebhook(port = this.#webhook?.port ?? 0): Promise<void> {
+    const { tls } = this.plane;
+    const certFile = join(this.#folder, 'tls.crt');
+    const keyFile = join(this.#folder, 'tls.key');
+    writeFileSync(certFile, tls.cert);
+    writeFileSync(keyFile, tls.key);
+    this.#webhook = await WebhookProcess.start([
+      `--port=${port}`,
+      '--metrics-port=0',
+      '--bind-address=127.0.0.1',
+      `--tls-cert-file=${certFile}`,
+      `--tls-private-key-file=${keyFile}`,
+      '--shutdown-delay=0',
+      `--kubeconfig=${this.plane.kubeconfig()}`,
+    ]);
+  }
+
+  async stopWebhook(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#webhook?.stop(signal);
+  }
+
+  /** Configurations name a Service; here the webhook is reached by its address. */
+  #reachable(manifest: Manifest): Manifest {
+    if (!Array.isArray(manifest.webhooks)) return manifest;
+    const caBundle = Buffer.from(this.plane.tls.ca).toString('base64');
+    const port = this.#webhook?.port ?? 0;
+    return {
+      ...manifest,
+      webhooks: manifest.webhooks.map((webhook: { clientConfig: { service: { path: string } } }) => ({
+        ...webhook,
+        clientConfig: { url: `https://127.0.0.1:${port}${webhook.clientConfig.service.path}`, caBundle },
+      })),
+    };
+  }
+}
+
+/** The real `bin/tlv webhook`. */
+class WebhookProcess {
+  readonly port: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+  }
+
+  static async start(args: readonly string[]): Promise<WebhookProcess> {
+    const child = spawn(`${ROOT}bin/tlv`, ['webhook', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const said: string[] = [];
+    const port = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => reject(new Error(`tlv webhook ended with ${code}: ${said.join('\n')}`)));
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        said.push(line);
+        const entry = line.startsWith('{') ? (JSON.parse(line) as { msg: string; port?: number }) : undefined;
+        if (entry?.msg === 'listening' && entry.port) resolve(entry.port);
+      });
+    });
+    const webhook = new WebhookProcess(child, port);
+    await waitFor('the webhook to be ready', () => webhook.isReady());
+    return webhook;
+  }
+
+  async isReady(): Promise<boolean> {
+    const { request } = await import('node:https');
+    return new Promise((resolve) => {
+      const options = { host: '127.0.0.1', port: this.port, path: '/readyz', rejectUnauthorized: false };
+      request(options, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      })
+        .on('error', () => resolve(false))
+        .end();
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const closed = new Promise((resolve) => {
+      this.#child.once('close', resolve);
+    });
+    this.#child.kill(signal);
+    await closed;
+  }
+}

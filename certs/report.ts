@@ -6,7 +6,7 @@ import { parseState, type SecretState } from './state.ts';
 import type { Configuration, StoredSecret } from './stores.ts';
 import { bundlesOf, issuerOf, labelOf, type Bundle } from './trust.ts';
 
-export interface Problem {
+interface Problem {
   readonly message: string;
   readonly remedy: string;
 }

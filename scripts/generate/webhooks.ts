@@ -52,6 +52,8 @@ function webhookObjects(settings: Settings): object[] {
   const sets = statefulSetEntries(settings);
   return [
     configuration('MutatingWebhookConfiguration', '/mutate', [
+      // Nothing is changed of a TServer; it is refused here before the schema refuses it bit by bit.
+      tserverEntry(),
       ...sets,
       ...claimEntries(settings, ROUTE_CHANGES),
     ]),

@@ -3,7 +3,7 @@ import { HttpError } from './http-error.ts';
 import { isDeeperThan } from './nesting.ts';
 
 /** The API server takes 3 MB, and a review of an update holds two objects of that size at most. */
-export const BODY_LIMIT = 8 * 1024 * 1024;
+const BODY_LIMIT = 8 * 1024 * 1024;
 /** Deeper than any manifest, and far from what recursion over it could not bear. */
 const DEEPEST = 512;
 

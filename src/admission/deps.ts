@@ -4,7 +4,7 @@ import type { StatefulSet } from '../tars/shapes.ts';
 import type { TServer } from '../tars/tserver.ts';
 
 /** A line in the log: fields, then words. A pino logger is one. */
-export type LogLine = (fields: object, message: string) => void;
+type LogLine = (fields: object, message: string) => void;
 export type Log = Readonly<Record<'debug' | 'info' | 'warn' | 'error', LogLine>>;
 
 /** How a live look-up ended. */

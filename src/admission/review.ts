@@ -39,7 +39,6 @@ const request = z
 
 /** The request of an AdmissionReview, admission.k8s.io/v1, with the fields that we read. */
 export type AdmissionRequest = z.infer<typeof request>;
-export type Operation = AdmissionRequest['operation'];
 
 /** What was sent is no AdmissionReview that we can answer; the reason is for the caller's log. */
 export class BadReview extends Error {

@@ -1,14 +1,8 @@
 import { Command, Option } from 'commander';
 import { reportOf, type CertificateReport } from '../../certs/report.ts';
 import { messageOf, UnusableInput } from '../offline/unusable-input.ts';
+import { INSTALLED } from './installed.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
-
-/** Where the product's own manifests put things. */
-export const CERTIFICATE_DEFAULTS = {
-  namespace: 't-local-volume-system',
-  secretName: 't-local-volume-webhook-certs',
-  configuration: 't-local-volume',
-} as const;
 
 interface CertsOptions {
   readonly kubeconfig?: string;
@@ -32,9 +26,7 @@ export function certsCommand(io: Io, finish: (code: ExitCode) => void): Command 
       ),
     )
     .addOption(
-      new Option('-n, --namespace <name>', 'of the Secret')
-        .env('TLV_NAMESPACE')
-        .default(CERTIFICATE_DEFAULTS.namespace),
+      new Option('-n, --namespace <name>', 'of the Secret').env('TLV_NAMESPACE').default(INSTALLED.namespace),
     )
     .addOption(
       new Option(
@@ -42,17 +34,17 @@ export function certsCommand(io: Io, finish: (code: ExitCode) => void): Command 
         'what the webhook serves (of cert-manager: t-local-volume-webhook-tls)',
       )
         .env('TLV_SECRET_NAME')
-        .default(CERTIFICATE_DEFAULTS.secretName),
+        .default(INSTALLED.secretName),
     )
     .addOption(
       new Option('--mutating-configuration <name>', 'MutatingWebhookConfiguration')
         .env('TLV_MUTATING_CONFIGURATION')
-        .default(CERTIFICATE_DEFAULTS.configuration),
+        .default(INSTALLED.configuration),
     )
     .addOption(
       new Option('--validating-configuration <name>', 'ValidatingWebhookConfiguration')
         .env('TLV_VALIDATING_CONFIGURATION')
-        .default(CERTIFICATE_DEFAULTS.configuration),
+        .default(INSTALLED.configuration),
     )
     .addOption(
       new Option('-o, --output <format>', 'text or json')

@@ -1,22 +1,19 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { MODE_PATTERNS, type ModePattern } from '../tars/patterns.ts';
-import { DEFAULT_CLASSES, parseClasses, type ClassSetting } from '../tars/settings.ts';
+import { Option, type Command } from 'commander';
 import { parseSource, type Segment, type SourceDocument } from '../offline/documents.ts';
 import type { OfflineOptions } from '../offline/expand.ts';
 import { readSources } from '../offline/sources.ts';
-import { messageOf, UnusableInput } from '../offline/unusable-input.ts';
+import { UnusableInput } from '../offline/unusable-input.ts';
 import type { Io } from './io.ts';
+import { addSettingsOptions, type SettingsOptions } from './settings-options.ts';
 
-/** The options that render and check share; classes and mode pattern are the webhook's and agent's too. */
-export interface InputOptions {
+/** The options that render and check share. */
+export interface InputOptions extends SettingsOptions {
   readonly file: readonly string[];
   readonly namespace: string;
-  readonly classes: ReadonlyMap<string, ClassSetting>;
-  readonly modePattern: ModePattern;
 }
 
 export function addInputOptions(command: Command): Command {
-  return command
+  command
     .addOption(
       new Option(
         '-f, --file <file...>',
@@ -29,19 +26,8 @@ export function addInputOptions(command: Command): Command {
       new Option('-n, --namespace <name>', 'namespace of documents that name none')
         .env('TLV_NAMESPACE')
         .default('default'),
-    )
-    .addOption(
-      new Option('--classes <list>', 'served storage classes: NAME=on-demand|per-node|discovery[:enforced],…')
-        .env('TLV_CLASSES')
-        .argParser(argument(parseClasses))
-        .default(parseClasses(DEFAULT_CLASSES), DEFAULT_CLASSES),
-    )
-    .addOption(
-      new Option('--mode-pattern <name>', `seed (${MODE_PATTERNS.seed}) or posix (${MODE_PATTERNS.posix})`)
-        .env('TLV_MODE_PATTERN')
-        .choices(Object.keys(MODE_PATTERNS))
-        .default('seed'),
     );
+  return addSettingsOptions(command);
 }
 
 export interface Input {
@@ -64,14 +50,4 @@ export async function readInput(
     .flat()
     .flatMap((segment) => (segment.kind === 'document' ? [segment.document] : []));
   return { sources, documents, options: { namespace, settings: { classes, modePattern } } };
-}
-
-function argument<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError(messageOf(error));
-    }
-  };
 }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { CertificateFileError, CertificateFiles } from '../../certs/files.ts';
+import { serverNames } from '../../certs/names.ts';
+import { Rotation } from '../../certs/rotation.ts';
 import type { CertificateSource } from '../../certs/source.ts';
 import { createApp } from '../admission/app.ts';
 import { certificateCheck } from '../admission/certificate.ts';
@@ -10,12 +12,14 @@ import { Metrics } from '../admission/metrics.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
 import { AdmissionServer } from '../admission/server.ts';
-import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
+import { CaBundle } from '../cluster/ca-bundle.ts';
+import { CertificateSecret } from '../cluster/certificate-secret.ts';
+import { KubeConfigError, loadKubeConfig, type KubeConfig } from '../cluster/kube-config.ts';
+import { statefulSetFinder } from '../cluster/statefulset-finder.ts';
 import { TServerCache } from '../cluster/tserver-cache.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { createLog } from './log.ts';
-import { statefulSetFinder } from './statefulset-finder.ts';
 import { SYSTEM_TIME } from './system-time.ts';
 import type { WebhookOptions } from './webhook.ts';
 
@@ -54,9 +58,10 @@ async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
     for (const close of closers.toReversed()) await close();
   };
   try {
-    const certificate = await openCertificate(options, log);
+    const config = loadKubeConfig(options.kubeconfig);
+    const certificate = await openCertificate(options, config, log);
     closers.push(() => certificate.stop());
-    const { app, cache, metrics, readiness } = compose(options, certificate, log);
+    const { app, cache, metrics, readiness } = compose(options, config, certificate, log);
     const metricsServer = new MetricsServer(metrics.registry);
     const metricsPort = await listen(metricsServer, options.metricsPort, options.bindAddress);
     closers.push(() => metricsServer.close());
@@ -73,8 +78,7 @@ async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
   }
 }
 
-function compose(options: WebhookOptions, certificate: CertificateSource, log: Logger) {
-  const config = loadKubeConfig(options.kubeconfig);
+function compose(options: WebhookOptions, config: KubeConfig, certificate: CertificateSource, log: Logger) {
   const cache: TServerCache = new TServerCache({
     config,
     logger: log,
@@ -101,15 +105,37 @@ function compose(options: WebhookOptions, certificate: CertificateSource, log: L
   return { app, cache, metrics, readiness };
 }
 
-/** Given files; the certificate that manages itself is another source of the same kind. */
-async function openCertificate(options: WebhookOptions, log: Logger): Promise<CertificateSource> {
-  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile } = options;
-  if (!certFile || !keyFile) {
-    throw new StartFault('no certificate: name its files with --tls-cert-file and --tls-private-key-file');
-  }
-  const files = new CertificateFiles({ certFile, keyFile, readFile, time: SYSTEM_TIME, log });
-  await files.start();
-  return files;
+/** Given files, or the certificate that manages itself: two sources of one kind. */
+async function openCertificate(
+  options: WebhookOptions,
+  config: KubeConfig,
+  log: Logger,
+): Promise<CertificateSource> {
+  const source = options.selfManagedCerts ? selfManaged(options, config, log) : givenFiles(options, log);
+  await source.start();
+  return source;
+}
+
+function selfManaged(options: WebhookOptions, config: KubeConfig, log: Logger): CertificateSource {
+  const { namespace, serviceName, secretName, configurationName, extraName } = options;
+  return new Rotation({
+    secrets: new CertificateSecret(config, { namespace, name: secretName }),
+    bundles: new CaBundle(config, { mutating: configurationName, validating: configurationName }),
+    names: serverNames({ name: serviceName, namespace, extra: extraName }),
+    time: SYSTEM_TIME,
+    log,
+  });
+}
+
+function givenFiles(
+  { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile }: WebhookOptions,
+  log: Logger,
+): CertificateSource {
+  if (certFile && keyFile)
+    return new CertificateFiles({ certFile, keyFile, readFile, time: SYSTEM_TIME, log });
+  throw new StartFault(
+    'no certificate: name its files with --tls-cert-file and --tls-private-key-file, or have one with --self-managed-certs',
+  );
 }
 
 function cacheCheck(cache: TServerCache): ReadyCheck {

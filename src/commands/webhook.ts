@@ -1,19 +1,23 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { MODE_PATTERNS, type ModePattern } from '../tars/patterns.ts';
-import { DEFAULT_CLASSES, parseClasses, type ClassSetting } from '../tars/settings.ts';
+import { Command, Option } from 'commander';
 import type { ExitCode, Io } from './io.ts';
+import { INSTALLED } from './installed.ts';
 import { addLogOptions, type LogOptions } from './log-options.ts';
 import { numberBetween } from './numbers.ts';
+import { addSettingsOptions, type SettingsOptions } from './settings-options.ts';
 
-export interface WebhookOptions extends LogOptions {
+export interface WebhookOptions extends LogOptions, SettingsOptions {
   readonly port: number;
   readonly metricsPort: number;
   readonly bindAddress?: string;
   readonly tlsCertFile?: string;
   readonly tlsPrivateKeyFile?: string;
+  readonly selfManagedCerts: boolean;
+  readonly namespace: string;
+  readonly serviceName: string;
+  readonly secretName: string;
+  readonly configurationName: string;
+  readonly extraName: readonly string[];
   readonly kubeconfig?: string;
-  readonly classes: ReadonlyMap<string, ClassSetting>;
-  readonly modePattern: ModePattern;
   /** Seconds. */
   readonly shutdownDelay: number;
 }
@@ -28,8 +32,8 @@ export function webhookCommand(io: Io, finish: (code: ExitCode) => void): Comman
         'and Prometheus metrics over HTTP on a port of their own. SIGTERM makes it unready, drains it and ends it.',
     );
   addServerOptions(command);
-  addSettingsOptions(command);
-  return addLogOptions(command)
+  addCertificateOptions(command);
+  return addLogOptions(addSettingsOptions(command))
     .addHelpText('after', '\nExit code: 0 ended by a signal, 2 it cannot start.')
     .action(async (options: WebhookOptions) => {
       // What a server needs takes half a second to load, which the offline commands need not wait for.
@@ -58,14 +62,6 @@ function addServerOptions(command: Command): void {
       ),
     )
     .addOption(
-      new Option('--tls-cert-file <file>', 'certificate in PEM, read again when it changes').env(
-        'TLV_TLS_CERT_FILE',
-      ),
-    )
-    .addOption(
-      new Option('--tls-private-key-file <file>', 'its private key in PEM').env('TLV_TLS_PRIVATE_KEY_FILE'),
-    )
-    .addOption(
       new Option(
         '--kubeconfig <file>',
         'how to reach the API server (default: the usual places, then the pod)',
@@ -82,26 +78,49 @@ function addServerOptions(command: Command): void {
     );
 }
 
-function addSettingsOptions(command: Command): void {
+/** Given files, or a certificate that manages itself; where the product's own manifests put things by default. */
+function addCertificateOptions(command: Command): void {
   command
     .addOption(
-      new Option('--classes <list>', 'served storage classes: NAME=on-demand|per-node|discovery[:enforced],…')
-        .env('TLV_CLASSES')
-        .argParser(classes)
-        .default(parseClasses(DEFAULT_CLASSES), DEFAULT_CLASSES),
+      new Option('--tls-cert-file <file>', 'certificate in PEM, read again when it changes').env(
+        'TLV_TLS_CERT_FILE',
+      ),
     )
     .addOption(
-      new Option('--mode-pattern <name>', `seed (${MODE_PATTERNS.seed}) or posix (${MODE_PATTERNS.posix})`)
-        .env('TLV_MODE_PATTERN')
-        .choices(Object.keys(MODE_PATTERNS))
-        .default('seed'),
+      new Option('--tls-private-key-file <file>', 'its private key in PEM').env('TLV_TLS_PRIVATE_KEY_FILE'),
+    )
+    .addOption(
+      new Option(
+        '--self-managed-certs',
+        'issue and renew the certificate here, share it in a Secret, and put its authority into both configurations',
+      )
+        .env('TLV_SELF_MANAGED_CERTS')
+        .default(false)
+        .conflicts(['tlsCertFile', 'tlsPrivateKeyFile']),
+    )
+    .addOption(
+      new Option('--namespace <name>', 'of the Service and the Secret')
+        .env('TLV_NAMESPACE')
+        .default(INSTALLED.namespace),
+    )
+    .addOption(
+      new Option('--service-name <name>', 'by which the API server calls')
+        .env('TLV_SERVICE_NAME')
+        .default(INSTALLED.serviceName),
+    )
+    .addOption(
+      new Option('--secret-name <name>', 'where replicas share the certificate')
+        .env('TLV_SECRET_NAME')
+        .default(INSTALLED.secretName),
+    )
+    .addOption(
+      new Option('--configuration-name <name>', 'of both webhook configurations')
+        .env('TLV_CONFIGURATION_NAME')
+        .default(INSTALLED.configuration),
+    )
+    .addOption(
+      new Option('--extra-name <name...>', 'more DNS names and IP addresses for the certificate')
+        .env('TLV_EXTRA_NAME')
+        .default([], 'none'),
     );
-}
-
-function classes(text: string): ReadonlyMap<string, ClassSetting> {
-  try {
-    return parseClasses(text);
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
 }

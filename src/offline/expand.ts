@@ -9,6 +9,7 @@ import type { Settings } from '../tars/settings.ts';
 import type { Claim, StatefulSet } from '../tars/shapes.ts';
 import { isTServerKind, type TServer } from '../tars/tserver.ts';
 import { validateClaim } from '../validate/claim.ts';
+import { looksOptedIn } from '../validate/opted-in.ts';
 import { readClaim, readStatefulSet, readTServer, type Read } from '../validate/read.ts';
 import { validateStatefulSet } from '../validate/statefulset.ts';
 import { validateTServer } from '../validate/tserver.ts';
@@ -207,21 +208,7 @@ function typeOf(object: object): ObjectType {
 }
 
 function isOurs({ before, type, name, namespace }: Found, { lookup, settings }: Scene): boolean {
-  if (type === 'TServer' || lookup.named(namespace, name)) return true;
-  const text = textOrNothing(before);
-  if (text === undefined) return true;
-  return (
-    /"(?:local\.)?tars\.io\//.test(text) || [...settings.classes.keys()].some((c) => text.includes(`"${c}"`))
-  );
-}
-
-/** Undefined for what is nested too deep to be printed, which is no object that anybody could apply. */
-function textOrNothing(object: object): string | undefined {
-  try {
-    return JSON.stringify(object);
-  } catch {
-    return undefined;
-  }
+  return type === 'TServer' || lookup.named(namespace, name) !== undefined || looksOptedIn(before, settings);
 }
 
 const untouched = ({ before }: Found): Outcome => ({ after: before, verdict: ACCEPTED, added: [] });

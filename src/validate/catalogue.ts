@@ -321,6 +321,16 @@ export const RULES = [
     example: 'resources: {requests: {storage: 10Gi}}  # on a class of directories',
     remedy: 'Use a class whose backend enforces the size, or watch the disk.',
   },
+  {
+    code: 'TLV906',
+    name: 'late-tserver',
+    on: ['TServer'],
+    reason: 'FieldValueForbidden',
+    protects: 'Warning: its StatefulSet was created first, and lacks the volumes of the TServer for good.',
+    example: 'kustomize and Helm, which apply the StatefulSet before the TServer',
+    remedy:
+      'Delete the StatefulSet with --cascade=orphan, apply it again, replace its pods one by one; next time, label it local.tars.io/tserver: required.',
+  },
 ] as const satisfies readonly Rule[];
 
 export type RuleCode = (typeof RULES)[number]['code'];

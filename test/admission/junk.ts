@@ -9,7 +9,7 @@ import {
   templateMount,
   tserver,
 } from '../unit/builders.ts';
-import { review, UID } from '../unit/admission/requests.ts';
+import { review } from '../unit/admission/requests.ts';
 import type { Call } from './webhook.ts';
 
 /** Requests that nobody should send, from a seed, so that a failure can be sent again. */
@@ -247,5 +247,3 @@ export function junkRequest(chance: Chance): JunkRequest {
   const { target, ...call } = make(chance);
   return { target: target ?? pick(chance, ['POST /mutate?timeout=10s', 'POST /validate?timeout=10s']), call };
 }
-
-export { UID };

@@ -28,7 +28,7 @@ export const closeAtEnd = (close: () => Promise<unknown>): number => closers.pus
 after(() => Promise.all(closers.map((close) => close())));
 
 /** A certificate that a test can change. */
-export class HeldCertificate implements CertificateSource {
+class HeldCertificate implements CertificateSource {
   private pem: Pem;
   private readonly listeners = new Set<() => void>();
 

@@ -3,18 +3,17 @@ import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { issueAuthority, issueLeaf } from '../../certs/issue.ts';
 import { LIFETIMES, type Lifetimes } from '../../certs/lifetime.ts';
 import { serverNames } from '../../certs/names.ts';
 import { Rotation, type RotationOptions } from '../../certs/rotation.ts';
-import type { Time } from '../../certs/source.ts';
 import { parseState, secretData, type SecretData } from '../../certs/state.ts';
 import { CaBundle } from '../../src/cluster/ca-bundle.ts';
 import { CertificateSecret } from '../../src/cluster/certificate-secret.ts';
 import { loadKubeConfig } from '../../src/cluster/kube-config.ts';
+import { SYSTEM_TIME } from '../../src/commands/system-time.ts';
 import { tlv } from '../offline/tlv.ts';
 import { ControlPlane } from './control-plane.ts';
 import { freePorts } from './ports.ts';
@@ -31,11 +30,6 @@ const NAMES = serverNames({ name: 't-local-volume-webhook', namespace: NAMESPACE
 const WEBHOOK = 'webhook';
 const DAY = 24 * 3_600_000;
 
-const time: Time = {
-  now: () => new Date(),
-  monotonic: () => performance.now(),
-  delay: async (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
-};
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 interface WebhookConfiguration {
@@ -132,7 +126,7 @@ describe('certificates on a real API server', function () {
       secrets: new CertificateSecret(config, { namespace: NAMESPACE, name: SECRET }),
       bundles: new CaBundle(config, { mutating: CONFIGURATION, validating: CONFIGURATION }),
       names: NAMES,
-      time,
+      time: SYSTEM_TIME,
       log: silent,
       everyMs: 200,
       ...options,

@@ -6,6 +6,7 @@ import type { TServer, TServerK8S } from '../../src/tars/tserver.ts';
 import { ruleOf, RULES } from '../../src/validate/catalogue.ts';
 import { validateClaim } from '../../src/validate/claim.ts';
 import { readClaim, readStatefulSet, readTServer, type Read } from '../../src/validate/read.ts';
+import { warnLateTServer } from '../../src/validate/late-tserver.ts';
 import { validateStatefulSet } from '../../src/validate/statefulset.ts';
 import { validateTServer } from '../../src/validate/tserver.ts';
 import type { Verdict } from '../../src/validate/verdict.ts';
@@ -658,6 +659,14 @@ const ROWS: Row[] = [
       'TLV903 spec.volumeClaimTemplates: the list is immutable, so the template data of StatefulSet default/tars-tarslog keeps mode 755, not mode 711; change the claims instead: kubectl -n default annotate --overwrite pvc data-tars-tarslog-0 tars.io/LocalVolumeMode=711, and so for each replica',
     ],
     nearMiss: () => warned(statefulSet(), live(owned('755')), owned('755')),
+  },
+  {
+    name: 'a TServer that comes after its StatefulSet',
+    said: () => warnLateTServer(owned('755'), statefulSet(), NAMESPACE),
+    expected: [
+      'TLV906 metadata.name: StatefulSet default/tars-tarslog was created before this TServer and its list of claim templates is immutable, so it stays without data; to get them: kubectl -n default delete sts tars-tarslog --cascade=orphan, apply its manifest again, then delete the old pods one by one, waiting for Ready each time (until all are replaced the StatefulSet neither scales nor rolls; claims and data stay)',
+    ],
+    nearMiss: () => warnLateTServer(owned('755'), live(owned('755')), NAMESPACE),
   },
   {
     name: 'pods that no scheduler sees',

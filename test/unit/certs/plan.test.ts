@@ -3,7 +3,7 @@ import { issueAuthority, issueLeaf } from '../../../certs/issue.ts';
 import { LIFETIMES } from '../../../certs/lifetime.ts';
 import { plan, type Step } from '../../../certs/plan.ts';
 import { parseState, secretData, type Pair, type SecretState } from '../../../certs/state.ts';
-import { Sightings, type Patience, type Trust } from '../../../certs/trust.ts';
+import { Sightings, trustedEverywhere, type Patience, type Trust } from '../../../certs/trust.ts';
 import { DAY, HOUR, NAMES, SECOND, START } from './world.ts';
 
 const at = (ms: number) => new Date(START + ms);
@@ -15,6 +15,7 @@ describe('the plan', () => {
   let next: Pair;
   let leaf: Pair;
   let lateLeaf: Pair;
+  let lastLeaf: Pair;
   let otherLeaf: Pair;
 
   before(async () => {
@@ -23,6 +24,7 @@ describe('the plan', () => {
     next = await issueAuthority(at(244 * DAY), LIFETIMES);
     leaf = await issueLeaf(authority, NAMES, at(0), LIFETIMES);
     lateLeaf = await issueLeaf(authority, NAMES, at(240 * DAY), LIFETIMES);
+    lastLeaf = await issueLeaf(authority, NAMES, at(300 * DAY), LIFETIMES);
     otherLeaf = await issueLeaf(authority, ['other'], at(0), LIFETIMES);
   });
 
@@ -36,6 +38,7 @@ describe('the plan', () => {
       >,
     );
   };
+  const ending = () => parseState(secretData(authority, lastLeaf, [], next) as Record<string, string>);
   const rotating = () => parseState(secretData(authority, lateLeaf, [], next) as Record<string, string>);
 
   /** What a replica sees that has looked at these bundles for so long. */
@@ -171,6 +174,12 @@ describe('the plan', () => {
       ['announce: renewal of the authority was due on 2026-09-01T07:40:00Z'],
     ],
     [
+      'a leaf that ends with its authority',
+      () => plan(ending(), trust(ending(), both(authority)), at(364 * DAY), NAMES),
+      // No new leaf would end any later: an authority is what is needed, and that waits to be trusted.
+      ['publish: MutatingWebhookConfiguration ours, webhook w: caBundle lacks 1 of 2'],
+    ],
+    [
       'a next authority that is not published',
       () => plan(rotating(), trust(rotating(), both(authority)), at(244 * DAY), NAMES),
       ['publish: MutatingWebhookConfiguration ours, webhook w: caBundle lacks 1 of 2'],
@@ -257,6 +266,15 @@ describe('the plan', () => {
     );
     const keep = step?.kind === 'create' ? step.keep : [];
     expect(keep.map(String)).to.deep.equal(crowd.slice(0, 16).map(({ certificate }) => String(certificate)));
+  });
+
+  it('counts as trusted everywhere what every single webhook trusts', () => {
+    const bundles = [[authority, next], [authority], [authority, next]].map((pairs) => ({
+      where: 'w',
+      certificates: pairs.map(({ certificate }) => certificate),
+    }));
+    expect(trustedEverywhere({ missing: [], bundles })).to.deep.equal([authority.certificate]);
+    expect(trustedEverywhere({ missing: ['one'], bundles })).to.deep.equal([]);
   });
 
   it('begins every wait anew after a gap between looks', () => {

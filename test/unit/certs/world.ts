@@ -14,7 +14,7 @@ export const SECOND = 1000;
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 /** Less than the settling time. */
-export const LAG = 20 * SECOND;
+const LAG = 20 * SECOND;
 export const START = Date.UTC(2026, 0, 1);
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };

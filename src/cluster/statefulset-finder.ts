@@ -1,6 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { ApiReader } from '../cluster/api-reader.ts';
-import { ApiStatusError } from '../cluster/faults.ts';
+import { ApiReader } from './api-reader.ts';
+import { ApiStatusError } from './faults.ts';
 import type { StatefulSet } from '../tars/shapes.ts';
 import { readStatefulSet } from '../validate/read.ts';
 

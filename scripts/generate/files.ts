@@ -1,12 +1,7 @@
+import type { GeneratedFile } from './generated-file.ts';
 import { crd } from './crd.ts';
 import { deployFiles } from './policies-files.ts';
 import { rulesDoc } from './rules-doc.ts';
-
-export interface GeneratedFile {
-  /** From the root of the repository. */
-  readonly path: string;
-  readonly text: string;
-}
 
 /** Every generated file with the text that it should have; a test compares them with what is committed. */
 export function generatedFiles(): GeneratedFile[] {

@@ -1,7 +1,7 @@
 import { DEFAULT_SETTINGS } from '../../src/tars/settings.ts';
 import { MODE_PATTERNS } from '../../src/tars/patterns.ts';
 import { crd } from './crd.ts';
-import type { GeneratedFile } from './files.ts';
+import type { GeneratedFile } from './generated-file.ts';
 import { PER_NODE, policies, policyPatch, POSIX, SUBJECT_NAMES } from './policies.ts';
 import { webhooks } from './webhooks.ts';
 

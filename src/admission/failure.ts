@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Log } from './deps.ts';
 import { errorStatus, HttpError } from './http-error.ts';
-import { messageOf } from './message-of.ts';
+import { messageOf } from '../tars/message-of.ts';
 import type { AdmissionObserver } from './observer.ts';
 import { secondsOf, sendJson } from './respond.ts';
 import { BadReview } from './review.ts';

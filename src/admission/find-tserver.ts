@@ -1,4 +1,4 @@
-import { messageOf } from './message-of.ts';
+import { messageOf } from '../tars/message-of.ts';
 import { tserverOf, type TServerLookup } from '../tars/ownership.ts';
 import type { StatefulSet } from '../tars/shapes.ts';
 import { isTServerKind, type TServer } from '../tars/tserver.ts';

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CertificateSource } from './certificate.ts';
 import type { Log } from './deps.ts';
-import { messageOf } from './message-of.ts';
+import { messageOf } from '../tars/message-of.ts';
 import { portOf } from './port-of.ts';
 import type { Readiness } from './readiness.ts';
 

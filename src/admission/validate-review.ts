@@ -10,7 +10,7 @@ import { ACCEPTED, ratchet, type Verdict } from '../validate/verdict.ts';
 import { allow, deny, type Answer } from './answer.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { findTServer } from './find-tserver.ts';
-import { messageOf } from './message-of.ts';
+import { messageOf } from '../tars/message-of.ts';
 import type { AdmissionRequest } from './review.ts';
 import { readStored } from './stored.ts';
 import { isExamined, subjectOf } from './subject.ts';

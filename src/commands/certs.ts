@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { reportOf, type CertificateReport } from '../../certs/report.ts';
-import { messageOf, UnusableInput } from '../offline/unusable-input.ts';
+import { messageOf } from '../tars/message-of.ts';
+import { UnusableInput } from '../offline/unusable-input.ts';
 import { INSTALLED } from './installed.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 

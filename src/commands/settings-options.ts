@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { MODE_PATTERNS, type ModePattern } from '../tars/patterns.ts';
 import { DEFAULT_CLASSES, parseClasses, type ClassSetting } from '../tars/settings.ts';
-import { messageOf } from '../offline/unusable-input.ts';
+import { messageOf } from '../tars/message-of.ts';
 
 /** What webhook, agent and offline commands must be told alike. */
 export interface SettingsOptions {

@@ -7,7 +7,7 @@ import type { CertificateSource } from '../../certs/source.ts';
 import { createApp } from '../admission/app.ts';
 import { certificateCheck } from '../admission/certificate.ts';
 import type { AdmissionDeps } from '../admission/deps.ts';
-import { messageOf } from '../admission/message-of.ts';
+import { messageOf } from '../tars/message-of.ts';
 import { Metrics } from '../admission/metrics.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
@@ -21,7 +21,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { createLog } from './log.ts';
 import { SYSTEM_TIME } from './system-time.ts';
-import type { WebhookOptions } from './webhook.ts';
+import type { WebhookOptions } from './webhook-options.ts';
 
 /** Something that keeps the webhook from starting, in words. */
 class StartFault extends Error {}

@@ -13,7 +13,8 @@ import {
 import type { Path } from '../tars/finding.ts';
 import { splitJson } from './json-stream.ts';
 import { positionOf, type Position } from './position.ts';
-import { messageOf, UnusableInput } from './unusable-input.ts';
+import { messageOf } from '../tars/message-of.ts';
+import { UnusableInput } from './unusable-input.ts';
 
 /** Text that was read, under the name that people know it by. */
 export interface Source {

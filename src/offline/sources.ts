@@ -2,7 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Source } from './documents.ts';
-import { messageOf, UnusableInput } from './unusable-input.ts';
+import { messageOf } from '../tars/message-of.ts';
+import { UnusableInput } from './unusable-input.ts';
 
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',

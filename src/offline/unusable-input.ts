@@ -7,8 +7,3 @@ export class UnusableInput extends Error {
     super(`${where}: ${what}`, options);
   }
 }
-
-/** What a thrown value has to say. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

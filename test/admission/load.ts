@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../src/admission/message-of.ts';
+import { messageOf } from '../../src/tars/message-of.ts';
 import { statefulSet, localMount, tserver } from '../unit/builders.ts';
 import { review } from '../unit/admission/requests.ts';
 import { call, keepingAgent } from './webhook.ts';

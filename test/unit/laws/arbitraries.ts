@@ -433,7 +433,7 @@ export const templateServer: Arbitrary<TServer> = fc
   .map(([server, tidy, odd, isOdd]) => {
     const given = { persistentVolumeClaimTemplate: isOdd ? odd : tidy };
     const k8s = { mounts: [{ name: 'data', mountPath: '/data', source: given }] };
-    return json({ ...server, spec: { ...server.spec, k8s } }) as TServer;
+    return json({ ...server, spec: { ...server.spec, k8s } });
   });
 
 export function claim(temper: Temper): Arbitrary<Claim> {
@@ -447,7 +447,7 @@ export function claim(temper: Temper): Arbitrary<Claim> {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
         metadata: dated,
-      }) as Claim;
+      });
     });
 }
 
@@ -514,7 +514,7 @@ function edit(temper: Temper): Arbitrary<Edit> {
     valued('volumes', volumes(temper)),
     valued('labels', maybe(temper, labels(temper))),
     valued('annotations', maybe(temper, stringMap(temper, { [OURS.scope]: ['Node', 'Pod'] }))),
-  ) as Arbitrary<Edit>;
+  );
 }
 
 /** What becomes of the TServer between two writes of its StatefulSet. */

@@ -249,7 +249,7 @@ function damaged<T>(good: Arbitrary<T>): Arbitrary<unknown> {
         writable: true,
       });
     }
-    return json(copy) as unknown;
+    return json(copy);
   });
 }
 
@@ -289,7 +289,7 @@ function wholeSet(): Json {
         },
       ],
     },
-  }) as Json;
+  });
 }
 
 function wholeServer(): Json {
@@ -313,7 +313,7 @@ function wholeServer(): Json {
         ],
       },
     },
-  }) as Json;
+  });
 }
 
 function at(object: unknown, steps: readonly (string | number)[]): unknown {

@@ -44,7 +44,7 @@ export const listed = <T>(value: readonly T[] | null | undefined): readonly T[] 
 export function edited(base: StatefulSet, edits: readonly Edit[]): StatefulSet {
   const set = json(base) as Json;
   for (const step of edits) apply(set, step);
-  return json(set) as StatefulSet;
+  return json(set);
 }
 
 /* oxlint-disable-next-line complexity -- a table of edits */

@@ -1,7 +1,5 @@
 import { KubeConfig } from '@kubernetes/client-node';
 
-export type { KubeConfig };
-
 /** There is no way to the API server: no kubeconfig, or one that cannot be used. */
 export class KubeConfigError extends Error {
   override readonly name = 'KubeConfigError';

@@ -14,7 +14,7 @@ import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
 import { AdmissionServer } from '../admission/server.ts';
 import { CaBundle } from '../cluster/ca-bundle.ts';
 import { CertificateSecret } from '../cluster/certificate-secret.ts';
-import { KubeConfigError, loadKubeConfig, type KubeConfig } from '../cluster/kube-config.ts';
+import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
 import { statefulSetFinder } from '../cluster/statefulset-finder.ts';
 import { TServerCache } from '../cluster/tserver-cache.ts';
 import manifest from '../../package.json' with { type: 'json' };
@@ -58,10 +58,9 @@ async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
     for (const close of closers.toReversed()) await close();
   };
   try {
-    const config = loadKubeConfig(options.kubeconfig);
-    const certificate = await openCertificate(options, config, log);
+    const certificate = await openCertificate(options, log);
     closers.push(() => certificate.stop());
-    const { app, cache, metrics, readiness } = compose(options, config, certificate, log);
+    const { app, cache, metrics, readiness } = compose(options, certificate, log);
     const metricsServer = new MetricsServer(metrics.registry);
     const metricsPort = await listen(metricsServer, options.metricsPort, options.bindAddress);
     closers.push(() => metricsServer.close());
@@ -78,7 +77,8 @@ async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
   }
 }
 
-function compose(options: WebhookOptions, config: KubeConfig, certificate: CertificateSource, log: Logger) {
+function compose(options: WebhookOptions, certificate: CertificateSource, log: Logger) {
+  const config = loadKubeConfig(options.kubeconfig);
   const cache: TServerCache = new TServerCache({
     config,
     logger: log,
@@ -106,17 +106,14 @@ function compose(options: WebhookOptions, config: KubeConfig, certificate: Certi
 }
 
 /** Given files, or the certificate that manages itself: two sources of one kind. */
-async function openCertificate(
-  options: WebhookOptions,
-  config: KubeConfig,
-  log: Logger,
-): Promise<CertificateSource> {
-  const source = options.selfManagedCerts ? selfManaged(options, config, log) : givenFiles(options, log);
+async function openCertificate(options: WebhookOptions, log: Logger): Promise<CertificateSource> {
+  const source = options.selfManagedCerts ? selfManaged(options, log) : givenFiles(options, log);
   await source.start();
   return source;
 }
 
-function selfManaged(options: WebhookOptions, config: KubeConfig, log: Logger): CertificateSource {
+function selfManaged(options: WebhookOptions, log: Logger): CertificateSource {
+  const config = loadKubeConfig(options.kubeconfig);
   const { namespace, serviceName, secretName, configurationName, extraName } = options;
   return new Rotation({
     secrets: new CertificateSecret(config, { namespace, name: secretName }),

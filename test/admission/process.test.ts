@@ -134,7 +134,8 @@ describe('tlv webhook', () => {
     const missing = join(directory, 'nothing.crt');
     expect(await webhook()).to.deep.equal({
       stdout: '',
-      stderr: 'tlv webhook: no certificate: name its files with --tls-cert-file and --tls-private-key-file\n',
+      stderr:
+        'tlv webhook: no certificate: name its files with --tls-cert-file and --tls-private-key-file, or have one with --self-managed-certs\n',
       exit: 2,
     });
     expect(await webhook(...files, '--tls-cert-file', missing)).to.deep.include({

@@ -25,6 +25,7 @@ const TIERS: readonly Tier[] = [
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/binaries.ts'] },
   { name: 'controlplane', argv: [...MOCHA, 'test/controlplane/**/*.test.ts'], mocha: true },
+  { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true },
 ];
 
 interface Count {

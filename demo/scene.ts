@@ -1,0 +1,162 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+// The test control plane has what a demo on a real one needs.
+import { ApiClient } from '../test/controlplane/api.ts';
+import { ensureBinaries } from '../test/controlplane/binaries.ts';
+import { Component } from '../test/controlplane/component.ts';
+import { ControlPlane, EVERYTHING } from '../test/controlplane/control-plane.ts';
+import { freePorts } from '../test/controlplane/ports.ts';
+import { Progress } from '../test/controlplane/progress.ts';
+import { waitFor } from '../test/controlplane/wait.ts';
+import { ROOT } from './step.ts';
+
+const NODES = ['node-1', 'node-2', 'node-3'];
+const TSERVERS = '/apis/k8s.tars.io/v1beta3/tservers';
+/** Those of the examples. */
+const NAMESPACES = ['redis', 'shop'];
+const SYSTEM = 't-local-volume-system';
+/** The webhook goes by its service account, so that it has the rights of deploy/ and no others. */
+const ACCOUNT = {
+  name: `system:serviceaccount:${SYSTEM}:t-local-volume-webhook`,
+  groups: ['system:serviceaccounts', `system:serviceaccounts:${SYSTEM}`],
+};
+/** Played nodes run no real pods: the webhook runs as a process beside them, and is called by its address. */
+const NEEDS_REAL_NODES = new Set(['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']);
+
+interface Manifest {
+  readonly kind: string;
+  readonly webhooks?: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
+}
+
+/** A control plane with three nodes, and the product installed as docs/install.md says. */
+export class Scene {
+  readonly kubeconfig: string;
+  /** The folder with `kubectl` and `tlv`. */
+  readonly bin: string;
+  readonly #plane: ControlPlane;
+  readonly #webhook: Component;
+
+  private constructor(plane: ControlPlane, kubectl: string, port: number) {
+    this.#plane = plane;
+    this.kubeconfig = plane.kubeconfig();
+    this.bin = join(plane.directory, 'bin');
+    mkdirSync(this.bin);
+    symlinkSync(kubectl, join(this.bin, 'kubectl'));
+    symlinkSync(`${ROOT}bin/tlv`, join(this.bin, 'tlv'));
+    this.#webhook = new Component({
+      name: 'webhook',
+      file: `${ROOT}bin/tlv`,
+      args: [
+        'webhook',
+        `--port=${port}`,
+        '--metrics-port=0',
+        '--bind-address=127.0.0.1',
+        '--self-managed-certs',
+        '--extra-name=127.0.0.1',
+        `--kubeconfig=${plane.kubeconfig(ACCOUNT.name)}`,
+      ],
+      directory: plane.directory,
+      ready: () => isServing(`https://127.0.0.1:${port}/readyz`),
+    });
+  }
+
+  /** Builds what has to be built, starts everything, and tells how far it is. */
+  static async open(say: (line: string) => void): Promise<Scene> {
+    const { kubectl } = await ensureBinaries({ say });
+    const progress = new Progress('demo', 'expected 10 to 30 s', say);
+    try {
+      progress.stage('starting etcd, API server, controllers, scheduler and nodes');
+      const plane = await ControlPlane.start({ components: EVERYTHING, identities: [ACCOUNT] });
+      try {
+        const [port = 0] = await freePorts(1);
+        const scene = new Scene(plane, kubectl, port);
+        await Promise.all([plane.addNodes(NODES), scene.#install(port, progress)]);
+        return scene;
+      } catch (error) {
+        await plane.stop();
+        throw error;
+      }
+    } finally {
+      progress.end();
+    }
+  }
+
+  /** What commands of the story find: nothing of the caller's but where programs are. */
+  get env(): NodeJS.ProcessEnv {
+    return {
+      PATH: `${this.bin}:${process.env['PATH']}`,
+      HOME: this.#plane.directory,
+      KUBECONFIG: this.kubeconfig,
+    };
+  }
+
+  /** Ends every process and removes the directory. */
+  async close(): Promise<void> {
+    await this.#webhook.kill();
+    await this.#plane.stop();
+  }
+
+  async #install(port: number, progress: Progress): Promise<void> {
+    progress.stage('installing CRD, policies and webhook');
+    await this.#kubectl(['apply', '-f', `${ROOT}deploy/crd`]);
+    await waitFor(
+      'TServers to be served',
+      async () => (await this.#plane.api('GET', TSERVERS)).status === 200,
+    );
+    const overlay = await this.#kubectl(['kustomize', `${ROOT}deploy/overlays/on-demand`]);
+    const items = parseAllDocuments(overlay)
+      .map((document): Manifest => document.toJS())
+      .filter(({ kind }) => !NEEDS_REAL_NODES.has(kind))
+      .map((manifest) => calledAt(`https://127.0.0.1:${port}`, manifest));
+    await this.#kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    for (const name of NAMESPACES) await this.#kubectl(['create', 'namespace', name]);
+    await this.#webhook.start();
+    await waitFor('the API server to call the webhook', () => this.#isCalled());
+  }
+
+  /** The API server hears of a configuration, and of the authority in it, a moment after they are written. */
+  async #isCalled(): Promise<boolean> {
+    const labels = { app: 'trial' };
+    const spec = { storageClassName: 't-storage-class', accessModes: ['ReadWriteOnce'] };
+    const trial = {
+      metadata: { name: 'trial' },
+      spec: {
+        serviceName: 'trial',
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'trial', image: 'trial' }] } },
+        volumeClaimTemplates: [
+          { metadata: { name: 'data' }, spec: { ...spec, resources: { requests: { storage: '1G' } } } },
+        ],
+      },
+    };
+    const path = '/apis/apps/v1/namespaces/default/statefulsets?dryRun=All';
+    const { status, body } = await this.#plane.api('POST', path, trial);
+    return status === 201 && JSON.stringify(body).includes('tars.io/LocalVolume');
+  }
+
+  async #kubectl(args: readonly string[], input?: string): Promise<string> {
+    const { code, stdout, stderr } = await this.#plane.kubectl(args, input === undefined ? {} : { input });
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+}
+
+/** Without a caBundle: to put that in is the webhook's own work. */
+function calledAt(url: string, manifest: Manifest): object {
+  if (manifest.webhooks === undefined) return manifest;
+  const webhooks = manifest.webhooks.map((webhook) => ({
+    ...webhook,
+    clientConfig: { url: `${url}${webhook.clientConfig.service.path}` },
+  }));
+  return { ...manifest, webhooks };
+}
+
+async function isServing(url: string): Promise<boolean> {
+  const probe = new ApiClient({ url });
+  try {
+    return (await probe.request('GET', '')).status === 200;
+  } finally {
+    probe.close();
+  }
+}

@@ -35,7 +35,7 @@ function partsOf({ code, path, message }: Finding): string[] {
   while (rest.length > LONGEST) {
     const place = partingPlace(rest);
     parts.push(rest.slice(0, place).trimEnd());
-    rest = `${code} … ${rest.slice(place).trimStart()}`;
+    rest = `${code} ... ${rest.slice(place).trimStart()}`;
   }
   return [...parts, rest];
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, valueAt } from '../tars/json.ts';
+import { isControlledByTServer } from '../tars/ownership.ts';
 import { mapShared, withField } from '../tars/sharing.ts';
 import type { Container, PodSpec, StatefulSet, VolumeMount } from '../tars/shapes.ts';
 import type { TServerMount } from '../tars/tserver.ts';
@@ -94,6 +95,7 @@ function movesOf(
   { injected, wanted }: MountHistory,
 ): Moves {
   const moves: Moves = new Map();
+  if (isControlledByTServer(set)) return moves;
   // Of two mounts with one name (refused, but who knows) the first counts, as when it was created.
   const paths = new Map(wanted.toReversed().map(({ name, mountPath }) => [name, mountPath]));
   for (const [name, mountPath] of paths) {

@@ -56,7 +56,10 @@ function completeTemplate(template: Claim, expansion: Expansion): Claim {
   // A `delay-bind` of a user is refused, not quietly turned into the reserved claim.
   if (!name || name === PLACEHOLDER || !isLocal(template, expansion.settings)) return template;
   const identity = identityFor(template.spec?.storageClassName, expansion);
-  return asTemplate(completeClaim(template, name, identity));
+  // A template that the manifest writes itself is still the TServer's volume of that name.
+  const mount = claimMounts(expansion.server).find((candidate) => candidate.name === name);
+  const localVolume = mount?.source?.tLocalVolume ?? undefined;
+  return asTemplate(completeClaim(template, name, { ...identity, localVolume }));
 }
 
 function identityFor(className: string | null | undefined, expansion: Expansion): ClaimIdentity {

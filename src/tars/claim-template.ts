@@ -3,7 +3,7 @@ import { withField, withMissing } from './sharing.ts';
 import type { Scope } from './ownership.ts';
 import type { ClassWay } from './settings.ts';
 import type { Claim, ClaimSpec, Metadata } from './shapes.ts';
-import type { TServerMount } from './tserver.ts';
+import type { LocalVolume, TServerMount } from './tserver.ts';
 import { OWNER_DEFAULTS } from './patterns.ts';
 import { ANNOTATION, DEFAULT_REQUEST, LABEL, OURS, PLACEHOLDER, STORAGE_CLASS } from './vocabulary.ts';
 
@@ -14,6 +14,8 @@ export interface ClaimIdentity {
   readonly namespace: string;
   readonly scope: Scope;
   readonly way: ClassWay;
+  /** What its TServer says of the directory's owner, where it says so. */
+  readonly localVolume?: LocalVolume | undefined;
 }
 
 /**
@@ -46,12 +48,7 @@ export function asTemplate(claim: Claim): Claim {
 
 /** The template that a mount of a TServer stands for (seed: BuildStatefulSetVolumeClainTemplates). */
 export function mountTemplate(mount: TServerMount, identity: ClaimIdentity): Claim {
-  const { uid, gid, mode } = mount.source?.tLocalVolume ?? {};
-  return localTemplate(mount.name, identity, {
-    [ANNOTATION.uid]: textOf(uid ?? OWNER_DEFAULTS.uid),
-    [ANNOTATION.gid]: textOf(gid ?? OWNER_DEFAULTS.gid),
-    [ANNOTATION.mode]: textOf(mode ?? OWNER_DEFAULTS.mode),
-  });
+  return localTemplate(mount.name, { ...identity, localVolume: mount.source?.tLocalVolume ?? undefined });
 }
 
 /** The reserved claim template: binds a replica to its node, stores nothing. */
@@ -59,11 +56,8 @@ export function placeholderTemplate(identity: ClaimIdentity): Claim {
   return localTemplate(PLACEHOLDER, identity);
 }
 
-function localTemplate(name: string, identity: ClaimIdentity, annotations?: Record<string, string>): Claim {
-  const bare: Claim = {
-    metadata: annotations ? { name, annotations } : { name },
-    spec: { storageClassName: STORAGE_CLASS },
-  };
+function localTemplate(name: string, identity: ClaimIdentity): Claim {
+  const bare: Claim = { metadata: { name }, spec: { storageClassName: STORAGE_CLASS } };
   return asTemplate(completeClaim(bare, name, identity));
 }
 
@@ -110,13 +104,16 @@ export function volumeLabels(
 }
 
 /** Node scope is what an absent annotation means, as in the seeds. */
-function wantedAnnotations({ scope, way }: ClaimIdentity, placeholder: boolean): Record<string, unknown> {
+function wantedAnnotations(
+  { scope, way, localVolume }: ClaimIdentity,
+  placeholder: boolean,
+): Record<string, unknown> {
   const owner = placeholder
     ? {}
     : {
-        [ANNOTATION.uid]: OWNER_DEFAULTS.uid,
-        [ANNOTATION.gid]: OWNER_DEFAULTS.gid,
-        [ANNOTATION.mode]: OWNER_DEFAULTS.mode,
+        [ANNOTATION.uid]: textOf(localVolume?.uid ?? OWNER_DEFAULTS.uid),
+        [ANNOTATION.gid]: textOf(localVolume?.gid ?? OWNER_DEFAULTS.gid),
+        [ANNOTATION.mode]: textOf(localVolume?.mode ?? OWNER_DEFAULTS.mode),
       };
   return scope === 'Pod' && way === 'on-demand' ? { ...owner, [OURS.scope]: scope } : owner;
 }

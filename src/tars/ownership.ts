@@ -37,6 +37,13 @@ export function tserverOf(set: StatefulSet, namespace: string, lookup: TServerLo
   return app && serverName ? lookup.serving(namespace, app, serverName) : undefined;
 }
 
+/** True for a StatefulSet that a TServer's own controller (TarsK8S) makes and keeps: it has the last word. */
+export function isControlledByTServer({ metadata }: StatefulSet): boolean {
+  return (metadata?.ownerReferences ?? []).some(
+    ({ apiVersion, controller, kind }) => Boolean(controller) && isTServerKind(apiVersion, kind),
+  );
+}
+
 /** Whose StatefulSet this is; undefined means foreign, and a foreign one passes untouched. */
 export function ownerOf(
   set: StatefulSet,

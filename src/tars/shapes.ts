@@ -10,7 +10,7 @@ const stringMap = z.record(z.string(), z.unknown()).nullish();
 const text = z.string().nullish();
 const flag = z.boolean().nullish();
 
-const ownerReference = z.looseObject({ apiVersion: text, kind: text, name: text });
+const ownerReference = z.looseObject({ apiVersion: text, controller: flag, kind: text, name: text });
 
 export const metadata = z
   .looseObject({

@@ -130,6 +130,7 @@ export const tserver = z.looseObject({
 });
 
 export type TServer = z.infer<typeof tserver>;
+export type LocalVolume = z.infer<typeof localVolume>;
 export type TServerMount = z.infer<typeof mount>;
 export type TServerK8S = z.infer<typeof k8s>;
 type NamedPort = z.infer<typeof namedPort>;

@@ -16,6 +16,10 @@ export interface InstallOptions {
   readonly overlay?: string;
   /** Kinds of the overlay that are left out. */
   readonly without?: readonly string[];
+  /** A CRD that somebody else has installed: ours stays away, as docs/install.md says. */
+  readonly crd?: object;
+  /** What was stored before the product came. */
+  readonly stored?: readonly object[];
   readonly plane?: ControlPlaneOptions;
 }
 
@@ -24,27 +28,24 @@ const NEEDS_NODES = ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Serv
 
 export class Installed {
   readonly plane: ControlPlane;
+  readonly #options: InstallOptions;
   readonly #folder: string;
   #webhook: WebhookProcess | undefined;
 
-  private constructor(plane: ControlPlane) {
+  private constructor(plane: ControlPlane, options: InstallOptions) {
     this.plane = plane;
+    this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), 'tlv-webhook-'));
   }
 
-  static async start({
-    overlay = 'on-demand',
-    without = [],
-    plane,
-  }: InstallOptions = {}): Promise<Installed> {
-    const installed = new Installed(await ControlPlane.start({ components: EVERYTHING, ...plane }));
+  static async start(options: InstallOptions = {}): Promise<Installed> {
+    const plane = await ControlPlane.start({ components: EVERYTHING, ...options.plane });
+    const installed = new Installed(plane, options);
     try {
-      await installed.kubectl('apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`);
+      await installed.#prepare(options);
       await installed.startWebhook();
-      const built = await installed.kubectl('kustomize', `${ROOT}deploy/overlays/${overlay}`);
-      const manifests = parseAllDocuments(built).map((document) => document.toJS() as Manifest);
-      const wanted = manifests.filter(({ kind }) => ![...NEEDS_NODES, ...without].includes(kind));
-      await installed.apply(wanted.map((manifest) => installed.#reachable(manifest)));
+      await installed.applyOverlay();
+      if (!options.without?.includes('MutatingWebhookConfiguration')) await installed.waitUntilAsked();
       return installed;
     } catch (error) {
       await installed.stop();
@@ -56,6 +57,42 @@ export class Installed {
     await this.#webhook?.stop();
     await this.plane.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** `kubectl apply -k` of the overlay, as far as it needs no nodes: also to put back what was deleted. */
+  async applyOverlay(): Promise<void> {
+    const { overlay = 'on-demand', without = [] } = this.#options;
+    const built = await this.kubectl('kustomize', `${ROOT}deploy/overlays/${overlay}`);
+    const manifests = parseAllDocuments(built).map((document) => document.toJS() as Manifest);
+    const wanted = manifests.filter(({ kind }) => ![...NEEDS_NODES, ...without].includes(kind));
+    await this.apply(wanted.map((manifest) => this.#reachable(manifest)));
+  }
+
+  /** The API server takes a moment to learn of new configurations. */
+  async waitUntilAsked(): Promise<void> {
+    const labels = { app: 'probe' };
+    const probe = {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'probe', labels: { 'local.tars.io/tserver': 'required' } },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'probe', image: 'probe' }] } },
+      },
+    };
+    const path = '/apis/apps/v1/namespaces/default/statefulsets?dryRun=All';
+    await waitFor('the webhook to be asked', async () => {
+      const { status, body } = await this.plane.api('POST', path, probe);
+      return status === 422 && String(body['message']).includes('local.tars.io/tserver');
+    });
+  }
+
+  async #prepare({ crd, stored = [] }: InstallOptions): Promise<void> {
+    if (crd) await this.apply([crd]);
+    else await this.kubectl('apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`);
+    if (stored.length === 0) return;
+    await this.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    await this.apply(stored);
   }
 
   /** Runs kubectl and expects it to succeed. */
@@ -73,7 +110,7 @@ export class Installed {
   }
 
   /** The port stays the same, because the configurations name it. */
-  async startWebhook(port = this.#webhook?.port ?? 0): Promise<void> {
+  async startWebhook(port = this.#webhook?.port ?? 0, more: readonly string[] = []): Promise<void> {
     const { tls } = this.plane;
     const certFile = join(this.#folder, 'tls.crt');
     const keyFile = join(this.#folder, 'tls.key');
@@ -87,6 +124,7 @@ export class Installed {
       `--tls-private-key-file=${keyFile}`,
       '--shutdown-delay=0',
       `--kubeconfig=${this.plane.kubeconfig()}`,
+      ...more,
     ]);
   }
 

@@ -82,6 +82,19 @@ describe('the template of a local volume', () => {
   });
 });
 
+describe("a template of the manifest's own for a volume of its TServer", () => {
+  it('gets the owner and mode that the TServer says, where it says nothing itself', () => {
+    const server = tserver({ mounts: [localMount('data', { uid: '1000', gid: '2000', mode: '711' })] });
+    const said = { annotations: { 'tars.io/LocalVolumeGID': '7' } };
+    const [template] = templatesOf(create(statefulSet({ templates: [claim('data', {}, said)] }), { server }));
+    expect(template?.metadata?.annotations).to.deep.equal({
+      'tars.io/LocalVolumeUID': '1000',
+      'tars.io/LocalVolumeGID': '7',
+      'tars.io/LocalVolumeMode': '711',
+    });
+  });
+});
+
 describe('the template of a persistentVolumeClaimTemplate', () => {
   const spec = {
     accessModes: ['ReadWriteMany'],

@@ -516,6 +516,23 @@ describe('a TServer that moved a mount', () => {
   });
 });
 
+describe('a StatefulSet that its TServer controls', () => {
+  it('has its mounts where its controller wrote them, also where that is behind', () => {
+    const owner = {
+      apiVersion: 'k8s.tars.io/v1beta3',
+      kind: 'TServer',
+      name: NAME,
+      uid: 'u',
+      controller: true,
+    };
+    const manifest = statefulSet({ metadata: { ownerReferences: [owner] } });
+    const moved = tserver({ mounts: [localMount('data', {}, '/elsewhere')] });
+    const old = tserver({ mounts: [localMount('data')] });
+    const { live, patch } = afterServerChange(moved, manifest, old);
+    expectKept(patch.object, live);
+  });
+});
+
 describe('a TServer that is gone', () => {
   const { live, ...writes } = afterServerChange(undefined);
 

@@ -95,8 +95,8 @@ describe('the mutating webhook', () => {
     const answer = await mutateReview(updated('StatefulSet', applied(set, live), live), spy([grown]).deps);
     expect(answer.response.warnings).to.deep.equal([
       `TLV901 spec.volumeClaimTemplates: the list is immutable, so StatefulSet ${NAMESPACE}/${NAME} keeps the one it has, without logs;`,
-      `TLV901 … to get the new list: kubectl -n ${NAMESPACE} delete sts ${NAME} --cascade=orphan, apply this manifest again, then delete the old pods one by one, waiting for Ready each time (until all are replaced the StatefulSet neither scales nor rolls;`,
-      'TLV901 … claims and data stay)',
+      `TLV901 ... to get the new list: kubectl -n ${NAMESPACE} delete sts ${NAME} --cascade=orphan, apply this manifest again, then delete the old pods one by one, waiting for Ready each time (until all are replaced the StatefulSet neither scales nor rolls;`,
+      'TLV901 ... claims and data stay)',
     ]);
   });
 

@@ -213,8 +213,8 @@ describe('a TServer that comes after its StatefulSet', () => {
     const { warnings } = await warned(async () => early);
     expect(warnings).to.deep.equal([
       `TLV906 metadata.name: StatefulSet ${NAMESPACE}/${NAME} was created before this TServer and its list of claim templates is immutable, so it stays without data, delay-bind;`,
-      `TLV906 … to get them: kubectl -n ${NAMESPACE} delete sts ${NAME} --cascade=orphan, apply its manifest again, then delete the old pods one by one, waiting for Ready each time (until all are replaced the StatefulSet neither scales nor rolls;`,
-      'TLV906 … claims and data stay)',
+      `TLV906 ... to get them: kubectl -n ${NAMESPACE} delete sts ${NAME} --cascade=orphan, apply its manifest again, then delete the old pods one by one, waiting for Ready each time (until all are replaced the StatefulSet neither scales nor rolls;`,
+      'TLV906 ... claims and data stay)',
     ]);
   });
 

@@ -17,12 +17,12 @@ describe('warnings', () => {
     const clause = 'word '.repeat(30);
     expect(warningTexts([warning(`${clause}end; ${clause}`)])).to.deep.equal([
       `TLV901 spec.x: ${clause}end;`,
-      `TLV901 … ${clause}`,
+      `TLV901 ... ${clause}`,
     ]);
     for (const text of warningTexts([warning('word '.repeat(200))])) expect(text.trim()).to.match(/word$/);
     expect(warningTexts([warning('x'.repeat(300))]).map((text) => text.length)).to.deep.equal([
       256,
-      300 - 241 + 9,
+      300 - 241 + 11,
     ]);
   });
 
@@ -56,4 +56,4 @@ describe('warnings', () => {
   });
 });
 
-const squeezed = (text: string): string => text.replaceAll('TLV901 … ', '').replaceAll(/[\p{Cc}\s]+/gu, '');
+const squeezed = (text: string): string => text.replaceAll('TLV901 ... ', '').replaceAll(/[\p{Cc}\s]+/gu, '');

@@ -6,7 +6,14 @@ import { ROOT } from './tlv.ts';
 
 /** What the READMEs show is what one gets: every `console` block is run, every relative link is followed. */
 
-const PAGES = ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'docs/rules.md', 'docs/expansion.md'];
+const PAGES = [
+  'README.md',
+  'README.zh-CN.md',
+  'CONTRIBUTING.md',
+  ...['rules', 'expansion', 'install', 'break-glass', 'uninstall', 'limitations'].map(
+    (name) => `docs/${name}.md`,
+  ),
+];
 
 for (const page of PAGES) {
   describe(page, function () {

@@ -56,10 +56,10 @@ export class Rotation implements CertificateSource {
   #failure: string | undefined;
 
   constructor(options: RotationOptions) {
-    const { secrets, bundles, lifetimes = LIFETIMES, patience = PATIENCE, time, log } = options;
+    const { secrets, bundles, names, lifetimes = LIFETIMES, patience = PATIENCE, time, log } = options;
     this.#options = options;
     this.#tools = { secrets, bundles, lifetimes };
-    this.#serving = new Serving(time, log);
+    this.#serving = new Serving(time, log, names);
     this.#sightings = new Sightings(patience);
     // Whoever waits for these hears of a stop; nobody has to wait.
     this.#started.promise.catch(() => undefined);

@@ -1,4 +1,5 @@
 import { timeFault } from './lifetime.ts';
+import { missingNames } from './names.ts';
 import { type Log, Listeners, type ServedPair, type Time } from './source.ts';
 import type { Pair } from './state.ts';
 import { issuerOf, type Trust, trustedEverywhere } from './trust.ts';
@@ -13,11 +14,14 @@ import { issuerOf, type Trust, trustedEverywhere } from './trust.ts';
 export class Serving {
   readonly #time: Time;
   readonly #listeners: Listeners<ServedPair>;
+  readonly #names: readonly string[];
   #pair: Pair | undefined;
   #trust: Trust | undefined;
 
-  constructor(time: Time, log: Log) {
+  /** @param names what clients call this server by: a certificate that lacks one of them is of no use */
+  constructor(time: Time, log: Log, names: readonly string[]) {
     this.#time = time;
+    this.#names = names;
     this.#listeners = new Listeners(log);
   }
 
@@ -72,6 +76,8 @@ export class Serving {
     if (!pair) return 'there is no certificate to serve yet';
     const fault = timeFault(pair.certificate, this.#time.now());
     if (fault !== undefined) return `the served certificate ${fault}`;
+    const [stray] = missingNames(pair.certificate, this.#names);
+    if (stray !== undefined) return `the served certificate is not good for ${stray}`;
     if (!this.#trust) return 'nobody has looked yet whether the served certificate is trusted';
     const { missing, bundles } = this.#trust;
     if (missing.length > 0) return `${missing.join(' and ')} not found`;

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Finding, Path } from '../tars/finding.ts';
-import { valueAt } from '../tars/json.ts';
+import { isRecord, valueAt } from '../tars/json.ts';
 import { claim, statefulSet, type Claim, type StatefulSet } from '../tars/shapes.ts';
 import { tserver, type TServer } from '../tars/tserver.ts';
 import { showValue, violation } from './violation.ts';
@@ -28,11 +28,17 @@ function read<T>(schema: z.ZodType<T>, json: unknown): Read<T> {
 /** Everything behind the edge may walk an object by recursion. */
 const DEEPEST = 200;
 
+/** Plain loops: this walks every value of every object that comes in. */
 function isDeeperThan(levels: number, json: unknown): boolean {
-  if (json === null || typeof json !== 'object') return false;
+  if (Array.isArray(json)) {
+    if (levels === 0) return true;
+    for (const item of json) if (isDeeperThan(levels - 1, item)) return true;
+    return false;
+  }
+  if (!isRecord(json)) return false;
   if (levels === 0) return true;
-  const values: unknown[] = Array.isArray(json) ? json : Object.values(json);
-  return values.some((value) => isDeeperThan(levels - 1, value));
+  for (const key in json) if (Object.hasOwn(json, key) && isDeeperThan(levels - 1, json[key])) return true;
+  return false;
 }
 
 function conforms<T>(schema: z.ZodType<T>, json: unknown): json is T {

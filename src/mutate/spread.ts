@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { servedClass, type Settings } from '../tars/settings.ts';
 import { withField } from '../tars/sharing.ts';
 import type { Claim, PodSpec, StatefulSet } from '../tars/shapes.ts';
-import { HOSTNAME_LABEL, OURS } from '../tars/vocabulary.ts';
+import { HOSTNAME_LABEL, LABEL, OURS } from '../tars/vocabulary.ts';
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 type Term = Record<string, unknown>;
@@ -25,6 +25,19 @@ export function addSpread(pod: PodSpec, set: StatefulSet): PodSpec {
   if (!term) return pod;
   const terms = requiredTerms(pod);
   return indexOf(terms, term) >= 0 ? pod : withTerms(pod, [...terms, term]);
+}
+
+/**
+ * True when the stored templates were made for Node scope on demand, whatever the class's way is today: an
+ * upgrade or another setting of ours must not roll anybody's pods.
+ */
+export function hadSpread(kept: readonly Claim[]): boolean {
+  return kept.some(
+    ({ metadata, spec }) =>
+      spec?.selector?.matchLabels?.[LABEL.volume] !== undefined &&
+      metadata?.labels?.[OURS.namespace] === undefined &&
+      metadata?.annotations?.[OURS.scope] !== 'Pod',
+  );
 }
 
 /** The pod spec with our term back at its old place, where the old object had it and the new one lost it. */

@@ -9,7 +9,7 @@ import { absentNames, keptListWarnings } from './kept-list.ts';
 import { addMounts } from './mounts.ts';
 import { injectedNames } from './provenance.ts';
 import { dropMounts, restoreMounts } from './restore-mounts.ts';
-import { addSpread, needsSpread, restoreSpread } from './spread.ts';
+import { addSpread, hadSpread, needsSpread, restoreSpread } from './spread.ts';
 import { expandTemplates, type Expansion } from './templates.ts';
 
 export interface Mutation<T> {
@@ -69,7 +69,8 @@ function restorePod(pod: PodSpec, { sent, kept, set, old, expansion }: Update): 
     injected: injectedNames(sent, kept, expansion),
     wanted: claimMounts(expansion.server),
   });
-  return needsSpread(kept, expansion.settings) ? restoreSpread(mounted, old) : mounted;
+  const isSpread = hadSpread(kept) || needsSpread(kept, expansion.settings);
+  return isSpread ? restoreSpread(mounted, old) : mounted;
 }
 
 function expansionOf(set: StatefulSet, context: StatefulSetContext): Expansion | undefined {

@@ -57,7 +57,12 @@ export function placeholderTemplate(identity: ClaimIdentity): Claim {
 }
 
 function localTemplate(name: string, identity: ClaimIdentity): Claim {
-  const bare: Claim = { metadata: { name }, spec: { storageClassName: STORAGE_CLASS } };
+  const annotations = wantedAnnotations(identity, name === PLACEHOLDER);
+  const isPlain = Object.keys(annotations).length === 0;
+  const bare: Claim = {
+    metadata: isPlain ? { name } : { name, annotations },
+    spec: { storageClassName: STORAGE_CLASS },
+  };
   return asTemplate(completeClaim(bare, name, identity));
 }
 

@@ -340,10 +340,69 @@ describe('the webhook behind kubectl', function () {
     });
   });
 
+  it('rolls no pods when the product itself is upgraded and would derive something else', async () => {
+    const manifest = statefulSet('tars-upgraded');
+    await accepted(['apply'], tserver('tars', 'upgraded', { mounts: [localMount('data')] }));
+    await accepted(['apply'], manifest);
+    const first = await stored('tars-upgraded');
+    await cluster.stopWebhook();
+    // Another way of the class means other labels, another selector and no anti-affinity: as good as a new version.
+    await cluster.startWebhook(undefined, ['--classes', 't-storage-class=per-node']);
+    await accepted(['apply'], manifest);
+    await accepted(['replace'], manifest);
+    await accepted(['apply'], withReplicas(manifest, 2));
+    await expectSame('tars-upgraded', first);
+    await accepted(
+      ['apply'],
+      statefulSet('tars-upgraded-new', { templates: [template('own', 't-storage-class')] }),
+    );
+    const path = '{.spec.volumeClaimTemplates[0].metadata.labels.local\\.tars\\.io/namespace}';
+    expect(await cluster.kubectl('get', 'sts', 'tars-upgraded-new', '-o', `jsonpath=${path}`)).to.equal(
+      'default',
+    );
+    await cluster.stopWebhook();
+    await cluster.startWebhook();
+  });
+
+  /** What the node agent will do: one volume for one claim, on the only node. */
+  async function provisionByHand(claim: string): Promise<void> {
+    const uid = await waitFor('the claim', async () => {
+      const found = ['get', 'pvc', claim, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}'];
+      return (await cluster.kubectl(...found)) || undefined;
+    });
+    const hostname = { key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] };
+    await cluster.apply([
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: {
+          name: `of-${claim}`,
+          annotations: { 'pv.kubernetes.io/provisioned-by': 'local.tars.io' },
+        },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          capacity: { storage: '5Gi' },
+          claimRef: {
+            apiVersion: 'v1',
+            kind: 'PersistentVolumeClaim',
+            namespace: 'default',
+            name: claim,
+            uid,
+          },
+          local: { path: `/nowhere/${claim}` },
+          nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostname] }] } },
+          persistentVolumeReclaimPolicy: 'Delete',
+          storageClassName: 't-storage-class',
+        },
+      },
+    ]);
+  }
+
   it('keeps old StatefulSets scalable when their TServer grew, and its remedy works to the end', async () => {
     const set = statefulSet('tars-grown', { pod: { terminationGracePeriodSeconds: 0 } });
-    await accepted(['apply'], tserver('tars', 'grown', { mounts: [] }));
+    await accepted(['apply'], tserver('tars', 'grown', { mounts: [localMount('kept')] }));
     await accepted(['apply'], set);
+    await provisionByHand('kept-tars-grown-0');
     await waitFor(
       'the first pod',
       async () =>
@@ -356,15 +415,17 @@ describe('the webhook behind kubectl', function () {
           'jsonpath={.status.phase}',
         )) === 'Running',
     );
-    await accepted(['apply'], tserver('tars', 'grown', { mounts: [localMount('data')] }));
+    await accepted(['apply'], tserver('tars', 'grown', { mounts: [localMount('kept'), localMount('data')] }));
     const scaled = await write(['apply'], withReplicas(set, 2));
     expect(scaled.code, scaled.stderr).to.equal(0);
     expect(scaled.stderr).to.match(/^Warning: .*TLV901|^Warning: .*keeps the one it has, without data/m);
     expect((await stored('tars-grown')).spec.replicas).to.equal(2);
 
+    const uid = ['get', 'pvc', 'kept-tars-grown-0', '-o', 'jsonpath={.metadata.uid}'];
+    const before = await cluster.kubectl(...uid);
     await cluster.kubectl('delete', 'sts', 'tars-grown', '--cascade=orphan');
     await accepted(['apply'], withReplicas(set, 2));
-    expect((await stored('tars-grown')).spec.volumeClaimTemplates).to.have.length(1);
+    expect((await stored('tars-grown')).spec.volumeClaimTemplates).to.have.length(2);
     for (const pod of ['tars-grown-0', 'tars-grown-1']) {
       await cluster.kubectl('delete', 'pod', pod, '--ignore-not-found');
     }
@@ -373,6 +434,7 @@ describe('the webhook behind kubectl', function () {
       const claims = await cluster.kubectl('get', 'pvc', '-o', 'name');
       return [0, 1, 2].every((ordinal) => claims.includes(`data-tars-grown-${ordinal}`));
     });
+    expect(await cluster.kubectl(...uid), 'the old claim').to.equal(before);
     await cluster.kubectl('scale', 'sts', 'tars-grown', '--replicas=1');
     await waitFor(
       'the scale down',

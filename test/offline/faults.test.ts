@@ -128,7 +128,7 @@ describe('tlv in a bad world', function () {
   it('colours for a terminal, unless it is asked not to', async () => {
     // script(1) gives the command a terminal of its own.
     const onTerminal = `script -qec "tlv check -f ${ROOT}examples/redis-cluster.yaml" /dev/null`;
-    const coloured = await shell(`env -u NO_COLOR TERM=xterm ${onTerminal}`);
+    const coloured = await shell(`env -u NO_COLOR -u CI TERM=xterm ${onTerminal}`);
     expect(coloured.stdout).to.include('\u001B[33mTLV905\u001B[39m');
     const plain = await shell(`NO_COLOR=1 TERM=xterm ${onTerminal}`);
     expect(plain.stdout).to.include(': TLV905 ').and.not.to.include('\u001B');

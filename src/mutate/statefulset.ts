@@ -4,13 +4,12 @@ import type { Finding } from '../tars/finding.ts';
 import { ownerOf } from '../tars/ownership.ts';
 import { withField } from '../tars/sharing.ts';
 import type { Claim, PodSpec, StatefulSet, StatefulSetSpec } from '../tars/shapes.ts';
-import { claimMounts } from '../tars/tserver.ts';
 import { absentNames, keptListWarnings } from './kept-list.ts';
 import { addMounts } from './mounts.ts';
 import { injectedNames } from './provenance.ts';
 import { dropMounts, restoreMounts } from './restore-mounts.ts';
 import { addSpread, hadSpread, needsSpread, restoreSpread } from './spread.ts';
-import { expandTemplates, type Expansion } from './templates.ts';
+import { expandTemplates, injectedMounts, type Expansion } from './templates.ts';
 
 export interface Mutation<T> {
   /** The object itself when nothing is to be changed. */
@@ -33,7 +32,7 @@ function create(set: StatefulSet, context: StatefulSetContext): StatefulSet {
   let spec = withTemplates(set.spec, templates);
   const pod = spec.template?.spec;
   if (spec.template && pod) {
-    const mounted = addMounts(pod, set.metadata?.name, claimMounts(expansion.server));
+    const mounted = addMounts(pod, set.metadata?.name, injectedMounts(expansion.server));
     const spread = needsSpread(templates, context.settings) ? addSpread(mounted, set) : mounted;
     spec = withPod(spec, spread);
   }
@@ -67,7 +66,7 @@ function restorePod(pod: PodSpec, { sent, kept, set, old, expansion }: Update): 
   const mounted = restoreMounts(dropMounts(pod, absent), set, {
     old,
     injected: injectedNames(sent, kept, expansion),
-    wanted: claimMounts(expansion.server),
+    wanted: injectedMounts(expansion.server),
   });
   const isSpread = hadSpread(kept) || needsSpread(kept, expansion.settings);
   return isSpread ? restoreSpread(mounted, old) : mounted;

@@ -28,10 +28,10 @@ export function expandTemplates(set: StatefulSet, expansion: Expansion): Claim[]
   const given = set.spec?.volumeClaimTemplates ?? [];
   const own = mapShared(given, (template) => completeTemplate(template, expansion));
   const names = new Set(own.map((template) => template.metadata?.name));
-  const added = claimMounts(expansion.server)
+  const added = injectedMounts(expansion.server)
     .filter(({ name }, index, mounts) => {
       const isFirst = mounts.findIndex((mount) => mount.name === name) === index;
-      return isFirst && name !== PLACEHOLDER && !names.has(name);
+      return isFirst && !names.has(name);
     })
     .map((mount) => templateOf(mount, expansion));
   if (!names.has(PLACEHOLDER) && isTied(set, expansion.server)) {
@@ -40,6 +40,11 @@ export function expandTemplates(set: StatefulSet, expansion: Expansion): Claim[]
   if (added.length === 0) return own;
   const last = own.at(-1)?.metadata?.name === PLACEHOLDER ? own.length - 1 : own.length;
   return own.toSpliced(last, 0, ...added);
+}
+
+/** The claim mounts that are expanded: all but one of the reserved name, which is refused. */
+export function injectedMounts(server: TServer | undefined): readonly TServerMount[] {
+  return claimMounts(server).filter(({ name }) => name !== PLACEHOLDER);
 }
 
 /** The template of one TServer mount: as given and named after the mount, or made for a local volume. */

@@ -50,7 +50,16 @@ function editChecked(
     if (!applyOperation(document, operation)) return undefined;
   }
   const text = document.toString({ lineWidth: 0, ...styleOf(source) });
-  return isDeepStrictEqual(parseDocument(text, KUBECTL_YAML).toJS(), after) ? text : undefined;
+  return saysThis(text, after) ? text : undefined;
+}
+
+function saysThis(text: string, meant: object): boolean {
+  try {
+    return isDeepStrictEqual(parseDocument(text, KUBECTL_YAML).toJS(), meant);
+  } catch {
+    // A merge key that merges nothing.
+    return false;
+  }
 }
 
 function applyOperation(document: Document, operation: Operation): boolean {
@@ -109,6 +118,8 @@ function newNode(value: unknown): Node {
 }
 
 function needsQuotes(text: string): boolean {
+  // Plain, it would be a merge key.
+  if (text === '<<') return true;
   return stringify(text) !== `${text}\n` || stringify(text, { version: '1.1' }) !== `${text}\n`;
 }
 

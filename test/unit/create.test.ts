@@ -82,6 +82,15 @@ describe('the template of a local volume', () => {
   });
 });
 
+describe('a mount of the reserved name, which is refused', () => {
+  it('is expanded to nothing: no template, and no mount that leads nowhere', () => {
+    const server = tserver({ mounts: [localMount('delay-bind'), localMount('data')] });
+    const set = create(statefulSet(), { server });
+    expect(templateNames(set)).to.deep.equal(['data']);
+    expect(mountsOf(set)).to.deep.equal([`${NAME}: data@/data`]);
+  });
+});
+
 describe("a template of the manifest's own for a volume of its TServer", () => {
   it('gets the owner and mode that the TServer says, where it says nothing itself', () => {
     const server = tserver({ mounts: [localMount('data', { uid: '1000', gid: '2000', mode: '711' })] });

@@ -286,7 +286,8 @@ function checkContainers({ spec }: StatefulSet, { set, server }: Scene): void {
   const before = listed(set.spec?.template?.spec?.containers);
   const after = listed(spec?.template?.spec?.containers);
   const named = before.findIndex(({ name }) => name === set.metadata?.name);
-  const wanted = claimMounts(server);
+  // One of the reserved name is refused, and so mounted nowhere.
+  const wanted = claimMounts(server).filter(({ name }) => name !== 'delay-bind');
   for (const [index, container] of before.entries()) {
     const given = listed(container.volumeMounts);
     const made = listed(after[index]?.volumeMounts);

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 // The test control plane has what a demo on a real one needs.
-import { ApiClient } from '../test/controlplane/api.ts';
+import { isServing } from '../test/controlplane/api.ts';
 import { ensureBinaries } from '../test/controlplane/binaries.ts';
 import { Component } from '../test/controlplane/component.ts';
 import { ControlPlane, EVERYTHING } from '../test/controlplane/control-plane.ts';
@@ -150,13 +150,4 @@ function calledAt(url: string, manifest: Manifest): object {
     clientConfig: { url: `${url}${webhook.clientConfig.service.path}` },
   }));
   return { ...manifest, webhooks };
-}
-
-async function isServing(url: string): Promise<boolean> {
-  const probe = new ApiClient({ url });
-  try {
-    return (await probe.request('GET', '')).status === 200;
-  } finally {
-    probe.close();
-  }
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { nameOf, sizeOf } from '../tars/claim-template.ts';
 import type { Finding } from '../tars/finding.ts';
 import { isRecord, textOf } from '../tars/json.ts';
 import { isSameQuantity } from '../tars/quantity.ts';
@@ -172,10 +173,6 @@ function ownerWarning({ name: template, from, to, annotations }: OwnerChange, { 
     `the list is immutable, so the template ${template} of StatefulSet ${namespace}/${name} keeps ${from}, not ${to}; change the claims instead: kubectl -n ${namespace} annotate --overwrite pvc ${template}-${name}-0 ${annotations.join(' ')}, and so for each replica`,
   );
 }
-
-const nameOf = (template: Claim): string => template.metadata?.name ?? '';
-
-const sizeOf = ({ spec }: Claim): unknown => spec?.resources?.requests?.storage;
 
 function warning(code: Finding['code'], message: string): Finding {
   return { code, path: ['spec', 'volumeClaimTemplates'], message };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { nameOf, sizeOf } from '../tars/claim-template.ts';
 import { isSameQuantity } from '../tars/quantity.ts';
 import type { Claim } from '../tars/shapes.ts';
 import { claimMounts } from '../tars/tserver.ts';
@@ -39,7 +40,3 @@ export function isDerived(template: Claim, expansion: Expansion): boolean {
 function kindOfVolume({ spec }: Claim): unknown[] {
   return [spec?.storageClassName ?? '', spec?.volumeMode ?? 'Filesystem', spec?.accessModes ?? []];
 }
-
-const nameOf = (template: Claim): string => template.metadata?.name ?? '';
-
-const sizeOf = ({ spec }: Claim): unknown => spec?.resources?.requests?.storage;

@@ -128,3 +128,9 @@ function dropNull(claim: Claim, ...keys: string[]): Claim {
   for (const key of keys) if (rest[key] === null || rest[key] === '') delete rest[key];
   return rest;
 }
+
+/** The name of a claim or template, empty where it has none. */
+export const nameOf = ({ metadata }: Claim): string => metadata?.name ?? '';
+
+/** The storage that a claim or template asks for, as it was written. */
+export const sizeOf = ({ spec }: Claim): unknown => spec?.resources?.requests?.storage;

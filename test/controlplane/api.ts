@@ -115,3 +115,13 @@ function warningsOf(headers: readonly string[]): string[] {
   const quoted = headers.flatMap((header) => header.match(/"(?:[^"\\]|\\.)*"/g) ?? []);
   return quoted.map((text) => text.slice(1, -1).replaceAll(/\\(.)/g, '$1'));
 }
+
+/** Asks over a connection of its own: one that outlived a restart would only tell of the old process. */
+export async function isServing(url: string): Promise<boolean> {
+  const probe = new ApiClient({ url });
+  try {
+    return (await probe.request('GET', '')).status === 200;
+  } finally {
+    probe.close();
+  }
+}

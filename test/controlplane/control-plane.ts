@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ApiAnswer, ApiClient, type KubeObject } from './api.ts';
+import { type ApiAnswer, ApiClient, isServing, type KubeObject } from './api.ts';
 import { type Binaries, ensureBinaries } from './binaries.ts';
 import { Component } from './component.ts';
 import { ADMIN, Credentials, type Identity } from './credentials.ts';
@@ -194,14 +194,4 @@ async function somePorts(): Promise<Site['ports']> {
   const names = ['etcd-peer', ...Object.keys(RECIPES)];
   const ports = await freePorts(names.length);
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Site['ports'];
-}
-
-/** Asks over a connection of its own: one that outlived a restart would only tell of the old process. */
-async function isServing(url: string): Promise<boolean> {
-  const probe = new ApiClient({ url });
-  try {
-    return (await probe.request('GET', '')).status === 200;
-  } finally {
-    probe.close();
-  }
 }

@@ -24,7 +24,12 @@ export interface InstallOptions {
 }
 
 /** What runs in a cluster only: here there are no nodes that could run it. */
-const NEEDS_NODES = ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service'];
+export const NEEDS_NODES: readonly string[] = [
+  'Deployment',
+  'PodDisruptionBudget',
+  'NetworkPolicy',
+  'Service',
+];
 
 export class Installed {
   readonly plane: ControlPlane;

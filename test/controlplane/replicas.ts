@@ -10,6 +10,7 @@ import type { Lifetimes } from '../../certs/lifetime.ts';
 import { parseState, type SecretData, type SecretState } from '../../certs/state.ts';
 import type { Patience } from '../../certs/trust.ts';
 import { INSTALLED } from '../../src/commands/installed.ts';
+import { NEEDS_NODES } from './installed.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { type Backend, Balancer } from './balancer.ts';
 import { Component } from './component.ts';
@@ -43,8 +44,6 @@ interface StoredConfiguration {
 export const CONFIGURATIONS: readonly ConfigurationKind[] = ['mutating', 'validating'];
 const USER = `system:serviceaccount:${INSTALLED.namespace}:t-local-volume-webhook`;
 const SECRET = `/api/v1/namespaces/${INSTALLED.namespace}/secrets/${INSTALLED.secretName}`;
-/** What runs in a cluster only. */
-const NEEDS_NODES = new Set(['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']);
 const SHORT_LIVED = fileURLToPath(import.meta.resolve('./short-lived-webhook.ts'));
 
 const PROBE_EVERY_MS = 200;
@@ -146,7 +145,7 @@ export class Replicas {
     const built = await this.#kubectl(['kustomize', `${ROOT}deploy/overlays/on-demand`]);
     const manifests = parseAllDocuments(built).map((document) => document.toJS() as Manifest);
     const items = manifests
-      .filter(({ kind }) => !NEEDS_NODES.has(kind))
+      .filter(({ kind }) => !NEEDS_NODES.includes(kind))
       .map((manifest) => this.#reachable(manifest));
     await this.#kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   }

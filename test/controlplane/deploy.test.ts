@@ -260,6 +260,19 @@ describe('deploy', function () {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const { status, body: said } = await plane.api(method, path, body, type);
       expect(status, JSON.stringify(said)).to.be.oneOf([200, 201]);
+      if (!path.includes('dryRun')) await seenByTheCache(path.replace(/\/(scale|status)$/, ''), said);
+    }
+
+    /**
+     * The API server tries a patch on what its cache has, and again on what is stored where that was newer: so a
+     * webhook may be asked about an object that is no more.
+     */
+    async function seenByTheCache(path: string, { metadata: { name, resourceVersion } = {} }: KubeObject) {
+      const object = `${name && path.endsWith(`/${name}`) ? path : `${path}/${name}`}?resourceVersion=0`;
+      await waitFor(`the API server's cache to have ${object}`, async () => {
+        const { status, body } = await plane.api('GET', object);
+        return status === 404 || Number(body.metadata?.resourceVersion) >= Number(resourceVersion ?? 0);
+      });
     }
 
     /** Who was asked about one request: `OPERATION resource /path?timeout=…`, shortened to path and seconds. */

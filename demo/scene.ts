@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 // The test control plane has what a demo on a real one needs.
@@ -16,12 +16,16 @@ const TSERVERS = '/apis/k8s.tars.io/v1beta3/tservers';
 /** Those of the examples. */
 const NAMESPACES = ['redis', 'shop'];
 const SYSTEM = 't-local-volume-system';
+const AGENT = 't-local-volume-agent';
 /** The webhook goes by its service account, so that it has the rights of deploy/ and no others. */
 const ACCOUNT = {
   name: `system:serviceaccount:${SYSTEM}:t-local-volume-webhook`,
   groups: ['system:serviceaccounts', `system:serviceaccounts:${SYSTEM}`],
 };
-/** Played nodes run no real pods: the webhook runs as a process beside them, and is called by its address. */
+/**
+ * Played nodes run no real pods: the webhook runs as a process beside them, and is called by its address. So do the
+ * agents, for pods of the DaemonSet that are there, but empty.
+ */
 const NEEDS_REAL_NODES = new Set(['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']);
 
 interface Manifest {
@@ -36,6 +40,7 @@ export class Scene {
   readonly bin: string;
   readonly #plane: ControlPlane;
   readonly #webhook: Component;
+  readonly #agents: Component[] = [];
 
   private constructor(plane: ControlPlane, kubectl: string, port: number) {
     this.#plane = plane;
@@ -72,6 +77,8 @@ export class Scene {
         const [port = 0] = await freePorts(1);
         const scene = new Scene(plane, kubectl, port);
         await Promise.all([plane.addNodes(NODES), scene.#install(port, progress)]);
+        progress.stage('starting an agent for each node');
+        await Promise.all(NODES.map((node) => scene.#startAgent(node)));
         return scene;
       } catch (error) {
         await plane.stop();
@@ -82,18 +89,24 @@ export class Scene {
     }
   }
 
+  /** In place of the disks of the nodes: a directory for each. */
+  get #nodes(): string {
+    return join(this.#plane.directory, 'nodes');
+  }
+
   /** What commands of the story find: nothing of the caller's but where programs are. */
   get env(): NodeJS.ProcessEnv {
     return {
       PATH: `${this.bin}:${process.env['PATH']}`,
       HOME: this.#plane.directory,
       KUBECONFIG: this.kubeconfig,
+      NODES: this.#nodes,
     };
   }
 
   /** Ends every process and removes the directory. */
   async close(): Promise<void> {
-    await this.#webhook.kill();
+    await Promise.all([this.#webhook, ...this.#agents].map((component) => component.kill()));
     await this.#plane.stop();
   }
 
@@ -113,6 +126,47 @@ export class Scene {
     for (const name of NAMESPACES) await this.#kubectl(['create', 'namespace', name]);
     await this.#webhook.start();
     await waitFor('the API server to call the webhook', () => this.#isCalled());
+  }
+
+  /** The agent of a node, with the token that its kubelet would have given to its pod. */
+  async #startAgent(node: string): Promise<void> {
+    const root = join(this.#nodes, node);
+    mkdirSync(root, { recursive: true });
+    const pod = await waitFor(`the agent's pod on ${node}`, () => this.#podOn(node));
+    const bound = [`--bound-object-kind=Pod`, `--bound-object-name=${pod}`, '--duration=24h'];
+    const token = await this.#kubectl(['-n', SYSTEM, 'create', 'token', AGENT, ...bound]);
+    const [port = 0] = await freePorts(1);
+    const agent = new Component({
+      name: `agent-${node}`,
+      file: `${ROOT}bin/tlv`,
+      args: [
+        'agent',
+        `--node-name=${node}`,
+        `--root=${root}`,
+        '--reserve=1%',
+        `--metrics-port=${port}`,
+        '--bind-address=127.0.0.1',
+        `--kubeconfig=${this.#kubeconfigOf(node, token.trim())}`,
+      ],
+      directory: this.#plane.directory,
+      ready: () => isServing(`http://127.0.0.1:${port}/readyz`),
+    });
+    this.#agents.push(agent);
+    await agent.start();
+  }
+
+  async #podOn(node: string): Promise<string | undefined> {
+    const fields = ['--field-selector', `spec.nodeName=${node},status.phase=Running`];
+    const names = ['-l', 'app.kubernetes.io/component=agent', '-o', 'jsonpath={.items[*].metadata.name}'];
+    return (await this.#kubectl(['-n', SYSTEM, 'get', 'pods', ...fields, ...names])) || undefined;
+  }
+
+  #kubeconfigOf(node: string, token: string): string {
+    const config = JSON.parse(readFileSync(this.kubeconfig, 'utf8')) as { users: { user: object }[] };
+    for (const user of config.users) user.user = { token };
+    const file = join(this.#plane.directory, `agent-${node}.kubeconfig`);
+    writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+    return file;
   }
 
   /** The API server hears of a configuration, and of the authority in it, a moment after they are written. */

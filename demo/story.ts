@@ -59,18 +59,37 @@ export const ONLINE: readonly Step[] = [
       'node: each has a directory of its own.',
   },
   {
-    heading: 'Which claims appeared',
+    heading: 'The agents of the nodes make the volumes, and the pods run',
     commands: [
       {
-        line: 'kubectl get pvc',
+        line: 'kubectl get pvc -o custom-columns=CLAIM:.metadata.name,STATUS:.status.phase,CAPACITY:.status.capacity.storage',
         shows: [
-          /^delay-bind-tars-tarsconfig-0 +Pending/m,
-          ...[0, 1, 2].map((ordinal) => new RegExp(`^remote-log-dir-tars-tarslog-${ordinal} +Pending`, 'm')),
+          ...[0, 1].map((ordinal) => new RegExp(`^delay-bind-tars-tarsconfig-${ordinal} +Bound`, 'm')),
+          ...[0, 1, 2].map((ordinal) => new RegExp(`^remote-log-dir-tars-tarslog-${ordinal} +Bound`, 'm')),
         ],
         waits: true,
       },
+      {
+        line: 'kubectl get pods -o custom-columns=POD:.metadata.name,STATUS:.status.phase',
+        shows: [
+          ...[0, 1].map((ordinal) => new RegExp(`^tars-tarsconfig-${ordinal} +Running`, 'm')),
+          ...[0, 1, 2].map((ordinal) => new RegExp(`^tars-tarslog-${ordinal} +Running`, 'm')),
+        ],
+        waits: true,
+      },
+      {
+        line: "(cd $NODES && stat -c '%u:%g %a %n' */default/tars.tarslog/*)",
+        shows: [1, 2, 3].map((node) => `1000:0 755 node-${node}/default/tars.tarslog/remote-log-dir`),
+      },
+      {
+        line: "(cd $NODES && find . -path '*/redis/*' -name '*.[0-9]' | cut -d/ -f3- | sort)",
+        shows: [0, 1, 2, 3, 4, 5].map(
+          (ordinal) => `redis/statefulset.redis-cluster/redis-cluster-data.${ordinal}`,
+        ),
+        waits: true,
+      },
     ],
-    note: 'They stay Pending: the node agent, which makes their volumes, is not part of this version yet.',
+    note: 'The nodes are played, and share this machine: each has a directory of its own in place of its disk. The directories are real.',
   },
   {
     heading: 'Applying again changes nothing',
@@ -129,6 +148,26 @@ export const ONLINE: readonly Step[] = [
         waits: true,
       },
     ],
+  },
+  {
+    heading: 'What is deleted leaves nothing behind',
+    commands: [
+      {
+        line: 'kubectl -n redis delete statefulset redis-cluster && kubectl -n redis delete pvc --all >/dev/null',
+        shows: ['"redis-cluster" deleted'],
+      },
+      {
+        line: 'kubectl get pv -l tars.io/ServerName=redis-cluster',
+        shows: ['No resources found'],
+        waits: true,
+      },
+      {
+        line: "(cd $NODES && find . -path '*redis*' 2>/dev/null | wc -l)",
+        shows: [/^0$/m],
+        waits: true,
+      },
+    ],
+    note: "With reclaim policy Retain the data would have stayed, and the volume's Events said where.",
   },
   {
     heading: 'The certificate that the webhook issued for itself: when it is renewed, and who trusts it',

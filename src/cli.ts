@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './commands/agent.ts';
 import { certsCommand } from './commands/certs.ts';
 import { checkCommand } from './commands/check.ts';
 import { EXIT, type ExitCode, type Io } from './commands/io.ts';
+import { orphansCommand } from './commands/orphans.ts';
 import { renderCommand } from './commands/render.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { UnusableInput } from './offline/unusable-input.ts';
@@ -22,6 +24,8 @@ async function main(io: Io): Promise<ExitCode> {
     renderCommand(io, finish),
     checkCommand(io, finish),
     webhookCommand(io, finish),
+    agentCommand(io, finish),
+    orphansCommand(io, finish),
     certsCommand(io, finish),
   ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(--help shows the options)'));

@@ -1,5 +1,7 @@
 import { DEFAULT_SETTINGS } from '../../src/tars/settings.ts';
 import { MODE_PATTERNS } from '../../src/tars/patterns.ts';
+import { agentPolicies, relaxedPatches } from './agent-policies.ts';
+import { bindingPolicy } from './binding-policy.ts';
 import { crd } from './crd.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { PER_NODE, policies, policyPatch, POSIX, SUBJECT_NAMES } from './policies.ts';
@@ -14,6 +16,12 @@ export function deployFiles(): GeneratedFile[] {
   return [
     { path: 'deploy/base/webhooks.yaml', text: webhooks(DEFAULT_SETTINGS) },
     { path: 'deploy/base/policies.yaml', text: policies(DEFAULT_SETTINGS) },
+    { path: 'deploy/base/agent-policies.yaml', text: agentPolicies() },
+    { path: 'deploy/base/binding-policy.yaml', text: bindingPolicy() },
+    ...relaxedPatches().map(({ name, text }) => ({
+      path: `deploy/components/relaxed-hostname/policy-${name}.yaml`,
+      text,
+    })),
     ...components.flatMap(([component, settings]) =>
       SUBJECT_NAMES.map((name) => ({
         path: `deploy/components/${component}/policy-${name}.yaml`,

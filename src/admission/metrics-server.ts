@@ -2,13 +2,17 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
 import { portOf } from './port-of.ts';
+import type { Readiness } from './readiness.ts';
 
-/** `/metrics` in plain HTTP on a port of its own, so that scraping needs no trust in the webhook's certificate. */
+/**
+ * `/metrics` in plain HTTP on a port of its own, so that scraping needs no trust in the webhook's certificate; and, of
+ * what serves nothing else, `/healthz` and `/readyz`.
+ */
 export class MetricsServer {
   private readonly server: Server;
 
-  constructor(registry: Registry) {
-    this.server = createServer(handler(registry));
+  constructor(registry: Registry, readiness?: Pick<Readiness, 'report'>) {
+    this.server = createServer(handler(registry, readiness));
   }
 
   /** @returns the port that it listens on. */
@@ -26,12 +30,19 @@ export class MetricsServer {
   }
 }
 
-function handler(registry: Registry): RequestListener {
+function handler(registry: Registry, readiness?: Pick<Readiness, 'report'>): RequestListener {
+  const served = readiness ? 'GET /metrics, /healthz, /readyz\n' : 'GET /metrics\n';
   return (request, response) => {
     const path = (request.url ?? '').split('?')[0];
-    if (path !== '/metrics') return void response.writeHead(404).end('GET /metrics\n');
+    const isHealth = readiness !== undefined && (path === '/healthz' || path === '/readyz');
+    if (path !== '/metrics' && !isHealth) return void response.writeHead(404).end(served);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return void response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    }
+    if (path === '/healthz') return void response.end('ok\n');
+    if (isHealth) {
+      const { isReady, text } = readiness.report();
+      return void response.writeHead(isReady ? 200 : 503).end(text);
     }
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),

@@ -24,8 +24,8 @@ export function jittered(ms: number, random: Random): number {
 
 /** Waits, or returns at once when the signal says so. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) resolve();
   const cancel = clock.after(ms, end);
   signal.addEventListener('abort', end, { once: true });
   function end(): void {

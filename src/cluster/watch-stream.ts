@@ -1,5 +1,6 @@
 import { isRecord } from '../tars/json.ts';
-import { type ApiReader, type ReadOptions, statusError } from './api-reader.ts';
+import type { ApiReader, ReadOptions } from './api-reader.ts';
+import { statusError } from './api-status.ts';
 import { MalformedError } from './faults.ts';
 import { asKubeObject, excerpt, type KubeObject, resourceVersionOf } from './kube-object.ts';
 

@@ -7,7 +7,6 @@ import type { CertificateSource } from '../../certs/source.ts';
 import { createApp } from '../admission/app.ts';
 import { certificateCheck } from '../admission/certificate.ts';
 import type { AdmissionDeps } from '../admission/deps.ts';
-import { messageOf } from '../tars/message-of.ts';
 import { Metrics } from '../admission/metrics.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
@@ -20,11 +19,9 @@ import { TServerCache } from '../cluster/tserver-cache.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { createLog } from './log.ts';
+import { listen, nextSignal, StartFault } from './serving.ts';
 import { SYSTEM_TIME } from './system-time.ts';
 import type { WebhookOptions } from './webhook-options.ts';
-
-/** Something that keeps the webhook from starting, in words. */
-class StartFault extends Error {}
 
 function isStartFault(error: unknown): error is Error {
   return (
@@ -143,28 +140,4 @@ function cacheCheck(cache: TServerCache): ReadyCheck {
       return `the first list of TServers is not there yet${cache.lastError ? `: ${cache.lastError.message}` : ''}`;
     },
   };
-}
-
-async function listen(
-  server: AdmissionServer | MetricsServer,
-  port: number,
-  address: string | undefined,
-): Promise<number> {
-  try {
-    return await server.listen(port, address);
-  } catch (error) {
-    throw new StartFault(`cannot listen on port ${port}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** The first of the two; a second one then ends the process at once, as anywhere. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  const hear = (signal: NodeJS.Signals): void => {
-    for (const name of signals) process.off(name, hear);
-    resolve(signal);
-  };
-  for (const name of signals) process.on(name, hear);
-  return promise;
 }

@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
 import { completeClaim } from '../tars/claim-template.ts';
 import type { ClaimContext } from '../tars/context.ts';
-import { labelValueOf } from '../tars/label-value.ts';
+import { labelValueOf, nodeLabelValue } from '../tars/label-value.ts';
 import { claimOwner } from '../tars/ownership.ts';
-import { LABEL_VALUE_MAX, LABEL_VALUE_PATTERN } from '../tars/patterns.ts';
 import { servedClass } from '../tars/settings.ts';
 import { withField } from '../tars/sharing.ts';
 import type { Claim } from '../tars/shapes.ts';
 import { OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
-
-const LABEL_VALUE = new RegExp(LABEL_VALUE_PATTERN);
 
 /**
  * A claim of a served class as it is to be stored: completed when it is created, and always with the
@@ -22,12 +18,6 @@ export function mutateClaim(claim: Claim, { namespace, settings, old }: ClaimCon
   if (old) return routeClaim(claim);
   const { app, server, scope } = claimOwner(claim);
   return routeClaim(completeClaim(claim, labelValueOf(name), { app, server, scope, namespace, way }));
-}
-
-/** The value of the routing label for a node: its name, or a hash where the name is no label value. */
-export function nodeLabelValue(node: string): string {
-  const fits = node.length <= LABEL_VALUE_MAX && LABEL_VALUE.test(node);
-  return fits ? node : `sha256-${createHash('sha256').update(node).digest('hex').slice(0, 40)}`;
 }
 
 function routeClaim(claim: Claim): Claim {

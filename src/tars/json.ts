@@ -12,6 +12,12 @@ export function valueAt(json: unknown, path: readonly (string | number)[]): unkn
   }, json);
 }
 
+/** The text at a path; undefined where there is none, or an empty one. */
+export function textAt(json: unknown, ...path: readonly (string | number)[]): string | undefined {
+  const value = valueAt(json, path);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 /** A scalar as text: a string as it is, everything else as JSON. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');

@@ -32,7 +32,18 @@ export const OURS = {
   scope: 'local.tars.io/scope',
   /** Label of a StatefulSet that must not be created before its TServer: `required`. */
   tserver: 'local.tars.io/tserver',
+  /** Annotation of volumes: the identity of the storage that holds their data, so that no other node's is mistaken for it. */
+  pool: 'local.tars.io/pool',
+  /** Annotation of a claim: `"true"` lets the agent serve a directory that somebody else filled. */
+  adopt: 'local.tars.io/adopt',
+  /** Annotation of volumes: `"true"` where a writer is stopped at the volume's size. */
+  sizeEnforced: 'local.tars.io/size-enforced',
 } as const;
+
+/** Provisioner of the on-demand classes, and name of the CSIDriver that makes the scheduler ask for capacity. */
+export const PROVISIONER = 'local.tars.io';
+/** Of every volume of ours: it stays until its data is dealt with. */
+export const FINALIZER = 'local.tars.io/volume';
 
 /** The class of every template that we make. */
 export const STORAGE_CLASS = 't-storage-class';

@@ -6,8 +6,10 @@ import { expect } from 'chai';
 import jsonPatch from 'fast-json-patch';
 import type { Operation } from 'fast-json-patch';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { agentPolicyObjects, type Hostnames } from '../../scripts/generate/agent-policies.ts';
+import { bindingPolicyObject } from '../../scripts/generate/binding-policy.ts';
 import { PER_NODE, policyObjects, POSIX, SUBJECT_NAMES } from '../../scripts/generate/policies.ts';
-import { DEFAULT_SETTINGS } from '../../src/tars/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../../src/tars/settings.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { claim, create, LABELS, statefulSet, tserver } from '../unit/builders.ts';
 import type { KubeObject } from './api.ts';
@@ -17,11 +19,10 @@ import { waitFor } from './wait.ts';
 
 /** What `kubectl apply -k deploy/overlays/…` gives a cluster, and what the cluster does while no webhook answers. */
 
-const OVERLAYS = ['on-demand', 'per-node', 'cert-manager', 'posix'] as const;
+const OVERLAYS = ['on-demand', 'per-node', 'cert-manager', 'posix', 'relaxed-hostname'] as const;
 const SYSTEM = 't-local-volume-system';
 const CONFIGURATIONS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
-const ACCOUNT = `--as=system:serviceaccount:${SYSTEM}:t-local-volume-webhook`;
 
 interface Rule {
   readonly apiGroups: string[];
@@ -98,31 +99,6 @@ describe('deploy', function () {
     });
   }
 
-  it('lets the webhook do what it has to, and no more', async () => {
-    await apply(manifests.get('on-demand')!);
-    const can = async (...args: string[]) =>
-      (await plane.kubectl(['auth', 'can-i', ...args, ACCOUNT])).stdout.trim();
-    const allowed = [
-      ['watch', 'tservers.k8s.tars.io', '-A'],
-      ['get', 'statefulsets.apps', '-A'],
-      ['patch', 'mutatingwebhookconfigurations/t-local-volume'],
-      ['get', 'validatingwebhookconfigurations/t-local-volume'],
-      ['update', 'secrets/t-local-volume-webhook-certs', '-n', SYSTEM],
-    ];
-    const refused = [
-      ['patch', 'mutatingwebhookconfigurations/other'],
-      ['delete', 'validatingwebhookconfigurations/t-local-volume'],
-      ['get', 'secrets/other', '-n', SYSTEM],
-      ['list', 'secrets', '-n', SYSTEM],
-      ['create', 'secrets', '-n', SYSTEM],
-      ['get', 'secrets/t-local-volume-webhook-certs', '-n', 'default'],
-      ['update', 'tservers.k8s.tars.io', '-A'],
-      ['list', 'pods', '-A'],
-    ];
-    for (const args of allowed) expect(await can(...args), args.join(' ')).to.equal('yes');
-    for (const args of refused) expect(await can(...args), args.join(' ')).to.equal('no');
-  });
-
   it('keeps what the webhook put in when it is applied again: caBundle and certificates', async () => {
     const bundle = Buffer.from(plane.tls.ca).toString('base64');
     for (const kind of CONFIGURATIONS) await patchWebhooks(kind, 'clientConfig/caBundle', bundle);
@@ -162,9 +138,12 @@ describe('deploy', function () {
   });
 
   it('has the policies of each setting in its overlay', () => {
-    expect(byName(policiesOf('on-demand'))).to.deep.equal(byName(policyObjects(DEFAULT_SETTINGS)));
-    expect(byName(policiesOf('per-node'))).to.deep.equal(byName(policyObjects(PER_NODE)));
-    expect(byName(policiesOf('posix'))).to.deep.equal(byName(policyObjects(POSIX)));
+    const expected = (settings: Settings, hostnames: Hostnames = 'as-nodes') =>
+      byName([...policyObjects(settings), ...agentPolicyObjects(hostnames), bindingPolicyObject()]);
+    expect(byName(policiesOf('on-demand'))).to.deep.equal(expected(DEFAULT_SETTINGS));
+    expect(byName(policiesOf('per-node'))).to.deep.equal(expected(PER_NODE));
+    expect(byName(policiesOf('posix'))).to.deep.equal(expected(POSIX));
+    expect(byName(policiesOf('relaxed-hostname'))).to.deep.equal(expected(DEFAULT_SETTINGS, 'relaxed'));
   });
 
   it('has components that go together: per-node and posix, in either order', () => {

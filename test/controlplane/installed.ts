@@ -23,8 +23,13 @@ export interface InstallOptions {
   readonly plane?: ControlPlaneOptions;
 }
 
-/** What runs in a cluster only: here there are no nodes that could run it. */
+/**
+ * What runs in a cluster only: here there are no nodes that could run it. Without agents nobody says how much room there
+ * is, so the scheduler must not be told to ask (CSIDriver).
+ */
 export const NEEDS_NODES: readonly string[] = [
+  'CSIDriver',
+  'DaemonSet',
   'Deployment',
   'PodDisruptionBudget',
   'NetworkPolicy',

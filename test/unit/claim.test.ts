@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { mutateClaim, nodeLabelValue } from '../../src/mutate/claim.ts';
+import { mutateClaim } from '../../src/mutate/claim.ts';
+import { nodeLabelValue } from '../../src/tars/label-value.ts';
 import { patchBetween } from '../../src/mutate/patch.ts';
 import { claimsOf } from '../../src/tars/claims-of.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/tars/settings.ts';

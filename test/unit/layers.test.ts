@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
 
-/** Imports point inwards: tars <- mutate, validate <- offline, admission, cluster <- commands. */
+/** Imports point inwards: tars <- mutate, validate <- offline, admission, cluster <- agent, sweep <- commands. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tars: [],
   mutate: ['tars'],
@@ -10,7 +10,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   offline: ['tars', 'mutate', 'validate'],
   admission: ['tars', 'mutate', 'validate'],
   cluster: ['tars', 'validate', 'certs'],
-  commands: ['tars', 'mutate', 'validate', 'offline', 'admission', 'cluster', 'certs'],
+  agent: ['tars', 'validate', 'cluster'],
+  sweep: ['tars', 'cluster'],
+  commands: ['tars', 'mutate', 'validate', 'offline', 'admission', 'cluster', 'agent', 'sweep', 'certs'],
 };
 /** What the pure folders may use of others: no file, no network, no process. */
 const PURE = new Set(['tars', 'mutate', 'validate']);

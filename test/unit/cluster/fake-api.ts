@@ -153,11 +153,7 @@ export class FakeApi {
     const name = path.split('/').at(-1)!;
     const object = this.#objects.get(name);
     if (object) response.end(JSON.stringify(object));
-    else
-      refuse(404, `"${name}" not found`, { details: { name, kind: 'things' } })(
-        response,
-        new URLSearchParams(),
-      );
+    else refuse(404, `"${name}" not found`, { details: { name, kind: 'things' } })(response);
   }
 
   #list(response: ServerResponse, query: URLSearchParams): void {
@@ -188,7 +184,12 @@ export function event(type: string, object: object): string {
 }
 
 /** A Status, as the API server refuses. */
-export function refuse(code: number, message = 'no', more: object = {}, headers: object = {}): Answer {
+export function refuse(
+  code: number,
+  message = 'no',
+  more: object = {},
+  headers: object = {},
+): (response: ServerResponse) => void {
   const body = { kind: 'Status', status: 'Failure', code, message, ...more };
   return (response) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));

@@ -1,0 +1,84 @@
+import { OURS, SELECTED_NODE } from '../../src/tars/vocabulary.ts';
+import { agentPolicy, NODE, type Refusal } from './agent-policy.ts';
+import { text } from './policies-cel.ts';
+import type { PolicyObject } from './policy-object.ts';
+import { plain, say } from './say.ts';
+
+const CHOSEN = 'variables.chosen';
+const ROUTE = 'variables.route';
+
+/** Claims are their owners': of its own node's an agent may drop the scheduler's choice, and set where it is routed. */
+export function claimPolicy(): PolicyObject {
+  return agentPolicy({
+    name: 'agent-claims',
+    apiGroup: '',
+    resource: 'persistentvolumeclaims',
+    scope: 'Namespaced',
+    operations: ['UPDATE'],
+    variables: [
+      ...MAPS.flatMap((map) => [
+        { name: map, expression: `object.metadata.?${map}.orValue({})` },
+        { name: `${map}Old`, expression: `oldObject.metadata.?${map}.orValue({})` },
+      ]),
+      { name: 'chosen', expression: `variables.annotations[?${text(SELECTED_NODE)}].orValue('')` },
+      { name: 'chosenOld', expression: `variables.annotationsOld[?${text(SELECTED_NODE)}].orValue('')` },
+      { name: 'route', expression: `variables.labels[?${text(OURS.node)}].orValue('')` },
+      { name: 'routeOld', expression: `variables.labelsOld[?${text(OURS.node)}].orValue('')` },
+      ...MAPS.map((map) => ({
+        name: `${map}Other`,
+        expression: `(variables.${map}.map(k, k) + variables.${map}Old.map(k, k)).filter(k, k != ${text(MAY_CHANGE[map])} && variables.${map}[?k] != variables.${map}Old[?k])`,
+      })),
+    ],
+    refusals: [IS_OWN, KEEPS_OR_DROPS, ROUTES_HERE, ...MAPS.map(keepsOthers), ...KEPT.map(keeps)],
+  });
+}
+
+const MAPS = ['annotations', 'labels'] as const;
+const MAY_CHANGE = { annotations: SELECTED_NODE, labels: OURS.node } as const;
+
+const IS_OWN: Refusal = {
+  holds: `variables.chosenOld == ${NODE}`,
+  rule: 'an agent may only change claims that the scheduler gave to its node',
+  says: say`metadata.annotations[${plain(SELECTED_NODE)}]: Forbidden: "${'variables.chosenOld'}": the agent of node ${NODE} may only change claims that the scheduler gave to its node; leave this one to the node that it was given to`,
+};
+
+const KEEPS_OR_DROPS: Refusal = {
+  holds: `${CHOSEN} == '' || ${CHOSEN} == variables.chosenOld`,
+  rule: "an agent may drop the scheduler's choice of its node, and put no other in its place",
+  says: say`metadata.annotations[${plain(SELECTED_NODE)}]: Forbidden: "${CHOSEN}": an agent may drop the scheduler's choice of its node, and put no other in its place; take the annotation away, and the scheduler chooses again`,
+};
+
+const ROUTES_HERE: Refusal = {
+  // A node whose name is no label value goes by a hash, which CEL cannot make.
+  holds:
+    ["''", NODE, 'variables.routeOld'].map((each) => `${ROUTE} == ${each}`).join(' || ') +
+    ` || ${ROUTE}.startsWith('sha256-')`,
+  rule: "the routing label follows the scheduler's choice",
+  says: say`metadata.labels[${plain(OURS.node)}]: Forbidden: "${ROUTE}": the routing label follows the scheduler's choice, which is ${'variables.chosenOld'}; write that, or leave the label to the webhook`,
+};
+
+function keepsOthers(map: (typeof MAPS)[number]): Refusal {
+  const [now, old, other] = [`variables.${map}`, `variables.${map}Old`, `variables.${map}Other`];
+  const isFree = `k == ${text(MAY_CHANGE[map])}`;
+  const rule = `of a claim's ${map} an agent may change ${MAY_CHANGE[map]} only`;
+  return {
+    // No list is made here, because that is dear, and a claim may have very many annotations.
+    holds:
+      `${now}.all(k, ${isFree} || (k in ${old} && ${old}[k] == ${now}[k])) && ` +
+      `${old}.all(k, ${isFree} || k in ${now})`,
+    rule,
+    says: say`metadata.${plain(map)}[${`${other}[0]`}]: Forbidden: "${`${now}[?${other}[0]].orValue('')`}": ${plain(rule)}; leave the others as they are`,
+  };
+}
+
+const KEPT = ['spec', 'metadata.finalizers', 'metadata.ownerReferences'] as const;
+
+function keeps(path: (typeof KEPT)[number]): Refusal {
+  const value = (of: string) => `${of}.${path.replace('metadata.', 'metadata.?')}`;
+  const what = 'belongs to whoever made the claim, and no agent may change it';
+  return {
+    holds: `${value('object')} == ${value('oldObject')}`,
+    rule: `${path} ${what}`,
+    says: say`${plain(path)}: Forbidden: it is not what it was, and it ${plain(what)}; leave it as it is`,
+  };
+}

@@ -1,0 +1,167 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { ApiReader } from '../cluster/api-reader.ts';
+import { ApiWriter } from '../cluster/api-writer.ts';
+import { type Clock, jittered, sleep, systemClock } from '../cluster/clock.ts';
+import type { BeforeEffect } from '../cluster/effect.ts';
+import { EventRecorder } from '../cluster/event-recorder.ts';
+import { asError } from '../cluster/faults.ts';
+import type { Logger } from '../cluster/observer.ts';
+import { WorkQueue } from '../cluster/work-queue.ts';
+import type { Settings } from '../tars/settings.ts';
+import { AgentApi } from './agent-api.ts';
+import { routeUnrouted } from './look-up.ts';
+import type { AgentObserver } from './metrics.ts';
+import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
+import type { Reserve } from './reserve.ts';
+import { type Parts, Running } from './running.ts';
+
+export interface AgentOptions {
+  readonly config: KubeConfig;
+  readonly node: string;
+  readonly root: string;
+  /** Where its Lease and its capacities are. */
+  readonly namespace: string;
+  readonly settings: Settings;
+  readonly reserve: Reserve;
+  readonly offerTtlMs: number;
+  readonly lookUpMs: number;
+  /** Entries a second. */
+  readonly maxDeleteRate: number;
+  readonly requireMountPoint: boolean;
+  readonly allowOtherHostname: boolean;
+  readonly logger: Logger;
+  readonly observer?: AgentObserver;
+  readonly clock?: Clock;
+  readonly beforeEffect?: BeforeEffect;
+}
+
+const COMPONENT = 't-local-volume-agent';
+/** As client-go's defaults for a controller of its size. */
+const RATE = { qps: 20, burst: 40 };
+
+/**
+ * The agent of one node: follows its claims and volumes, and brings them and its disk together.
+ *
+ * - It begins to work when its caches are filled and its disk was looked at, and not before.
+ * - Everything it does goes by one queue of paths; what is periodic only adds paths to it.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #clock: Clock;
+  readonly #stopped = new AbortController();
+  readonly #writer: ApiWriter;
+  readonly #reader: ApiReader;
+  readonly #api: AgentApi;
+  readonly #events: EventRecorder;
+  readonly #queue: WorkQueue;
+  #running: Running | undefined;
+  #lookUps: Promise<void> | undefined;
+
+  constructor(options: AgentOptions) {
+    const { config, node, settings, logger, observer, clock = systemClock, beforeEffect } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#writer = new ApiWriter(config, { rate: RATE, clock, ...(beforeEffect ? { beforeEffect } : {}) });
+    this.#reader = new ApiReader(config, clock);
+    this.#api = new AgentApi(this.#writer, settings);
+    this.#events = new EventRecorder({
+      writer: this.#writer,
+      component: COMPONENT,
+      host: node,
+      logger,
+      clock,
+    });
+    this.#queue = new WorkQueue({
+      clock,
+      observer: {
+        ...observer?.queue,
+        retried: (key, error, waitMs) => {
+          observer?.queue.retried?.(key, error, waitMs);
+          logger.warn({ path: key, retryInMs: Math.round(waitMs) }, `${key}: ${error.message}`);
+        },
+      },
+    });
+  }
+
+  /** What keeps the agent from doing its work; undefined when nothing does. */
+  missing(): string | undefined {
+    if (!this.#running) return 'it is starting';
+    const { caches, health } = this.#running;
+    return caches.missing() ?? (health.pool ? undefined : health.why);
+  }
+
+  /** What metrics are read from; undefined until it runs. */
+  get running(): Pick<Running, 'caches' | 'health' | 'trash'> | undefined {
+    return this.#running;
+  }
+
+  /** Resolves when nothing is due; for tests. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
+  /** Returns when it works, which takes as long as its node and the API server take. */
+  async start(): Promise<void> {
+    const { node, allowOtherHostname, logger } = this.#options;
+    const identity = await nodeIdentity({
+      writer: this.#writer,
+      node,
+      allowOtherHostname,
+      logger,
+      clock: this.#clock,
+      signal: this.#stopped.signal,
+    });
+    const running = new Running(this.#parts(identity));
+    this.#running = running;
+    await running.start();
+    if (this.#stopped.signal.aborted) return;
+    this.#queue.start((key) => running.reconciler.reconcile(key));
+    running.addAll();
+    this.#lookUps = this.#lookUp(running);
+  }
+
+  /** Ends what is under way in good order. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('stopped'));
+    await this.#queue.stop();
+    await this.#lookUps;
+    await this.#running?.stop();
+    await this.#events.flush();
+    this.#writer.close();
+  }
+
+  #parts(identity: NodeIdentity): Parts {
+    return {
+      ...this.#options,
+      identity,
+      clock: this.#clock,
+      writer: this.#writer,
+      reader: this.#reader,
+      api: this.#api,
+      events: this.#events,
+      queue: this.#queue,
+    };
+  }
+
+  /** The slow round: what no watch brings. */
+  async #lookUp(running: Running): Promise<void> {
+    const { settings, node, lookUpMs, logger, observer } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        const found = await routeUnrouted({ reader: this.#reader, api: this.#api, settings, node, signal });
+        if (found > 0)
+          logger.warn(
+            { claims: found },
+            `${found} claims came without the routing label: is the webhook up?`,
+          );
+        await running.capacity.republish();
+        observer?.orphans(await running.orphans());
+        running.addAll();
+      } catch (error) {
+        if (!signal.aborted) logger.warn({}, `the periodic look-up failed: ${asError(error).message}`);
+      }
+      await sleep(this.#clock, jittered(lookUpMs, Math.random), signal);
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import type { StatsFs } from 'node:fs';
+import type { VolumePath } from '../../tars/host-path.ts';
+import type { Directory } from '../os/directory.ts';
+import { hasCode, PathBlocked, STATE_FOLDER } from '../os/errors.ts';
+import { TRASH_FOLDER } from '../pool-root.ts';
+import type { Pool } from '../pool.ts';
+import { assertTrashName } from '../trash-item.ts';
+import type { Backend, Found, Made, Owner, Space } from './backend.ts';
+import {
+  assertNoMount,
+  assertSameMount,
+  mountsAt,
+  ownerOf,
+  placeOf,
+  pruneParents,
+  withParents,
+  withVolume,
+} from './volume-directory.ts';
+
+/** How often a parent may vanish under our hands: whoever takes a sibling away takes empty parents with it. */
+const MAX_ATTEMPTS = 5;
+
+/**
+ * A volume is a plain directory, of any size.
+ *
+ * - Nothing is done at a path with a link, a file or a mount in it, and nothing to a volume with a mount in it.
+ * - Only an empty directory is ever removed; one with data is moved.
+ */
+export class DirectoryBackend implements Backend {
+  readonly enforcesSize = false;
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async inspect(path: VolumePath): Promise<Found> {
+    try {
+      return await this.#pool.withRoot(async (root) => await look(root, path));
+    } catch (error) {
+      if (error instanceof PathBlocked) return { kind: 'blocked', why: error.message };
+      throw error;
+    }
+  }
+
+  async make(path: VolumePath, { owner }: Made): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#pool.withRoot(async (root) => await makeVolume(root, path, owner));
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
+      }
+    }
+  }
+
+  async own(path: VolumePath, owner: Owner): Promise<void> {
+    await this.#pool.withRoot(async (root) => {
+      const done = await withVolume(root, path, async ({ parent, volume }) => {
+        assertSameMount(parent, volume);
+        await volume.own(owner);
+        await volume.sync();
+        return true;
+      });
+      if (!done) throw new PathBlocked('ENOENT', path, `there is no directory ${path}`);
+    });
+  }
+
+  async retire(path: VolumePath, trashName: string): Promise<void> {
+    assertTrashName(trashName);
+    await this.#pool.withRoot(async (root) => {
+      await withVolume(root, path, async ({ parent, name }) => {
+        await assertNoMount(root, path);
+        await moveToTrash(root, { parent, name, trashName });
+        return true;
+      });
+      // Absent: a crash came after the move, and the trash may be empty again by now.
+      await pruneParents(root, path);
+    });
+  }
+
+  async discard(path: VolumePath): Promise<boolean> {
+    return await this.#pool.withRoot(async (root) => {
+      const done = await withVolume(root, path, async ({ parent, name }) => await removeEmpty(parent, name));
+      if (done === false) return false;
+      await pruneParents(root, path);
+      return true;
+    });
+  }
+
+  async space(): Promise<Space> {
+    return spaceOf(await this.#pool.withRoot(async (root) => await root.space()));
+  }
+}
+
+/** Not counted is what the filesystem reserves for the privileged: no volume will ever get it. */
+function spaceOf({ frsize, blocks, bfree, bavail, files, ffree }: StatsFs): Space {
+  return {
+    totalBytes: (blocks - bfree + bavail) * frsize,
+    freeBytes: bavail * frsize,
+    freeInodes: files === 0 ? undefined : ffree,
+  };
+}
+
+async function look(root: Directory, path: VolumePath): Promise<Found> {
+  const found = await withVolume(root, path, async ({ volume }): Promise<Found> => {
+    const owner = ownerOf(await volume.ownStatus());
+    if ((await mountsAt(root, path)).length > 0) return { kind: 'mounted', owner };
+    return { kind: (await volume.isEmpty()) ? 'empty' : 'filled', owner };
+  });
+  return found ?? { kind: 'absent' };
+}
+
+async function makeVolume(root: Directory, path: VolumePath, owner: Owner): Promise<void> {
+  await withParents(root, path, async (parent) => {
+    const { name } = placeOf(path);
+    await makeUnlessThere(parent, name);
+    await assertNoMount(root, path);
+    await using volume = await parent.openDirectory(name);
+    if (!(await volume.isEmpty()))
+      throw new PathBlocked('ENOTEMPTY', path, `${path} is there already, with data in it`);
+    await volume.own(owner);
+    await volume.sync();
+    await parent.sync();
+  });
+}
+
+async function makeUnlessThere(parent: Directory, name: string): Promise<void> {
+  try {
+    await parent.makeDirectory(name, 0o700);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+}
+
+interface Move {
+  readonly parent: Directory;
+  readonly name: string;
+  readonly trashName: string;
+}
+
+async function moveToTrash(root: Directory, { parent, name, trashName }: Move): Promise<void> {
+  await using state = await root.openDirectory(STATE_FOLDER);
+  await using trash = await state.openDirectory(TRASH_FOLDER);
+  // An empty directory there would be replaced in silence.
+  if (await trash.status(trashName)) {
+    throw new PathBlocked('EEXIST', `${parent.path}/${name}`, `the trash holds ${trashName} already`);
+  }
+  await parent.rename(name, trash, trashName);
+  await trash.sync();
+  await parent.sync();
+}
+
+async function removeEmpty(parent: Directory, name: string): Promise<boolean> {
+  try {
+    await parent.removeDirectory(name);
+    await parent.sync();
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOTEMPTY', 'EBUSY')) return false;
+    if (hasCode(error, 'ENOENT')) return true;
+    throw error;
+  }
+}

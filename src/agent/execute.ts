@@ -1,0 +1,76 @@
+import type { EventRecorder } from '../cluster/event-recorder.ts';
+import type { Logger } from '../cluster/observer.ts';
+import type { AgentApi } from './agent-api.ts';
+import type { Backend } from './backends/backend.ts';
+import type { Ledger } from './ledger.ts';
+import { typeOf } from './reasons.ts';
+import type { PathState } from './state.ts';
+import type { Step, Subject } from './step.ts';
+
+/** What steps are carried out with. */
+export interface Hands {
+  readonly api: AgentApi;
+  readonly backend: Backend;
+  readonly ledger: Ledger;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly logger: Logger;
+  /** There is something in the trash. */
+  readonly retired: () => void;
+}
+
+type Executor<S extends Step['do']> = (
+  step: Extract<Step, { do: S }>,
+  state: PathState,
+  hands: Hands,
+) => Promise<void> | void;
+
+/** One executor a kind of step. All of them may be called again for a step that was done already. */
+const EXECUTORS: { readonly [S in Step['do']]: Executor<S> } = {
+  record: ({ entry }, _state, { ledger }) => ledger.write(entry),
+  forget: (_step, { path }, { ledger }) => ledger.remove(path),
+  make: ({ wanted }, { path }, { backend }) => backend.make(path, wanted),
+  own: ({ owner }, { path }, { backend }) => backend.own(path, owner),
+  'create-volume': ({ volume }, _state, { api }) => api.createVolume(volume),
+  'take-over': ({ volume }, { site }, { api }) => api.takeOver(volume, site.pool),
+  retire: async ({ trashName }, { path }, { backend, retired }) => {
+    await backend.retire(path, trashName);
+    retired();
+  },
+  discard: async (_step, { path }, { backend }) => void (await backend.discard(path)),
+  release: ({ volume, as }, _state, { api }) => api.release(volume, as),
+  'hand-back': ({ claim }, _state, { api }) => api.handBack(claim),
+  say: ({ about, reason, message }, state, hands) => tell(hands, about, reason, message, state.path),
+};
+
+export async function execute(step: Step, state: PathState, hands: Hands): Promise<void> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table has each kind's own executor
+  const executor = EXECUTORS[step.do] as Executor<Step['do']>;
+  await executor(step, state, hands);
+}
+
+/** Says it to people twice: as an Event on the object, and in the log of this node. */
+export function tell(
+  { events, logger }: Pick<Hands, 'events' | 'logger'>,
+  about: Subject,
+  reason: Extract<Step, { do: 'say' }>['reason'],
+  message: string,
+  path?: string,
+): void {
+  const type = typeOf(reason);
+  events.record(referenceOf(about), type, reason, message);
+  const fields = { ...fieldsOf(about), path, reason };
+  if (type === 'Normal') logger.info(fields, message);
+  else logger.warn(fields, message);
+}
+
+function referenceOf(about: Subject) {
+  return about.kind === 'PersistentVolume'
+    ? { apiVersion: 'v1', kind: about.kind, name: about.name, uid: about.uid }
+    : { apiVersion: 'v1', kind: about.kind, ...about.claim };
+}
+
+function fieldsOf(about: Subject): object {
+  return about.kind === 'PersistentVolume'
+    ? { volume: about.name }
+    : { claim: `${about.claim.namespace}/${about.claim.name}` };
+}

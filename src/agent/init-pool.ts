@@ -1,0 +1,47 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { ApiWriter } from '../cluster/api-writer.ts';
+import { ApiStatusError } from '../cluster/faults.ts';
+import { leasePath, leasesPath } from '../cluster/lease-object.ts';
+import { agentLabels, agentLeaseName } from '../tars/agent-lease.ts';
+import { OURS } from '../tars/vocabulary.ts';
+import { Pool } from './pool.ts';
+
+export interface InitPoolOptions {
+  readonly config: KubeConfig;
+  readonly root: string;
+  readonly node: string;
+  readonly namespace: string;
+  readonly requireMountPoint: boolean;
+}
+
+/**
+ * A person's word that what is at the root is this node's storage: the marker is made where there is none, and the
+ * cluster is told to remember it. What is there stays as it is, also what this agent did not make.
+ * @returns what was done, in words
+ */
+export async function initPool(options: InitPoolOptions): Promise<string> {
+  const { config, root, node, namespace, requireMountPoint } = options;
+  const id = await Pool.init(root, node, { requireMountPoint });
+  const writer = new ApiWriter(config);
+  try {
+    await remember(writer, { namespace, node, id });
+  } finally {
+    writer.close();
+  }
+  return `${root} is the pool ${id} of node ${node}; the agent there goes on with it within seconds`;
+}
+
+async function remember(
+  writer: ApiWriter,
+  { namespace, node, id }: { readonly namespace: string; readonly node: string; readonly id: string },
+): Promise<void> {
+  const name = agentLeaseName(node);
+  const metadata = { namespace, name, labels: agentLabels(node), annotations: { [OURS.pool]: id } };
+  try {
+    await writer.patch(leasePath({ namespace, name }), { metadata }, 'merge');
+  } catch (error) {
+    if (!(error instanceof ApiStatusError && error.status === 404)) throw error;
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata };
+    await writer.create(leasesPath(namespace), lease);
+  }
+}

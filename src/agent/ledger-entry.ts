@@ -1,0 +1,32 @@
+import * as z from 'zod';
+import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
+
+/**
+ * What the ledger says of one volume path: what was intended, before it was done.
+ * - `making`: the directory was absent or empty, and is being made; nobody was told of it.
+ * - `made`: the volume is, or may be, known to the cluster: its data belongs to the claim.
+ * - `retiring`: its data may go, and is being moved into the trash.
+ * - `kept`: its volume is gone, its data stays (policy Retain); only people decide on it.
+ */
+const entry = z.object({
+  version: z.literal(1),
+  state: z.enum(['making', 'made', 'retiring', 'kept']),
+  path: z.string().transform((text, context): VolumePath => {
+    const path = asVolumePath(text);
+    if (path !== undefined) return path;
+    context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is no path of a volume` });
+    return z.NEVER;
+  }),
+  /** Name of its PersistentVolume. */
+  volume: z.string().min(1),
+  /** Of the PersistentVolume, once it is known; the trash is named after it. */
+  volumeUid: z.string().optional(),
+  storageClass: z.string(),
+  /** Whose data it is; absent while it is only offered. */
+  claim: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }).optional(),
+  /** What was last asked for and applied: another owner on the disk is drift, another one asked for is a change. */
+  owner: z.object({ uid: z.int().min(0), gid: z.int().min(0), mode: z.int().min(0).max(0o7777) }),
+});
+
+export const ledgerEntry = entry;
+export type LedgerEntry = z.infer<typeof entry>;

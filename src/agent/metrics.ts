@@ -1,0 +1,158 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ListWatchObserver } from '../cluster/observer.ts';
+import type { WorkQueueObserver } from '../cluster/work-queue.ts';
+import type { Agent } from './agent.ts';
+import type { Orphan } from './orphans.ts';
+import type { ReconcilerObserver } from './reconciler.ts';
+
+/** What an agent tells of itself. Its methods must not throw. */
+export interface AgentObserver {
+  readonly queue: Partial<WorkQueueObserver>;
+  readonly watches: Partial<ListWatchObserver>;
+  readonly work: ReconcilerObserver;
+  readonly trash: { deleted(entries: number): void };
+  orphans(found: readonly Orphan[]): void;
+}
+
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const PHASES = ['Pending', 'Available', 'Bound', 'Released', 'Failed'] as const;
+const ORPHANS = ['kept', 'unknown', 'unreadable'] as const;
+
+/** Everything that an agent tells Prometheus. No label has a claim's or a volume's name. */
+export class AgentMetrics implements AgentObserver {
+  readonly registry = new Registry();
+  readonly queue: Partial<WorkQueueObserver>;
+  readonly watches: Partial<ListWatchObserver>;
+  readonly work: ReconcilerObserver;
+  readonly trash: { deleted(entries: number): void };
+  readonly #orphans: Gauge<'kind'>;
+
+  constructor(version: string) {
+    const registers = [this.registry];
+    const depth = new Gauge({
+      name: 'tlv_agent_queue_depth',
+      help: 'Paths that wait for a worker.',
+      registers,
+    });
+    const worked = new Counter({
+      name: 'tlv_agent_reconciles_total',
+      help: 'Paths that were looked at, by outcome (done, failed).',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['done', 'failed']) worked.inc({ outcome }, 0);
+    this.queue = {
+      depth: (keys) => depth.set(keys),
+      worked: (_key, _seconds, outcome) => worked.inc({ outcome }),
+    };
+    const restarts = new Counter({
+      name: 'tlv_agent_watch_restarts_total',
+      help: 'Watches and lists that ended and were begun again, by what ended them.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.watches = {
+      watchEnded: (reason) => restarts.inc({ reason }),
+      failed: (reason) => restarts.inc({ reason }),
+    };
+    this.work = {
+      provisioned: this.#seconds(
+        'tlv_agent_provision_seconds',
+        'Time from a claim being seen to its volume being made.',
+      ),
+      reclaimed: this.#seconds(
+        'tlv_agent_reclaim_seconds',
+        'Time from a released volume being seen to its data being out of the way.',
+      ),
+    };
+    const deleted = new Counter({
+      name: 'tlv_agent_trash_entries_deleted_total',
+      help: 'Files and directories of volumes that are gone, removed in the background.',
+      registers,
+    });
+    this.trash = { deleted: (entries) => deleted.inc(entries) };
+    this.#orphans = new Gauge({
+      name: 'tlv_agent_orphans',
+      help: 'Directories with no volume at the last look-up, by kind (kept, unknown, unreadable); see tlv orphans list.',
+      labelNames: ['kind'],
+      registers,
+    });
+    new Gauge({
+      name: 'tlv_agent_build_info',
+      help: 'Always 1; the labels say what runs.',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node: process.versions.node }, 1);
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  orphans(found: readonly Orphan[]): void {
+    for (const kind of ORPHANS)
+      this.#orphans.set({ kind }, found.filter((orphan) => orphan.kind === kind).length);
+  }
+
+  /** What is read from the agent at each scrape. */
+  watch(agent: Pick<Agent, 'running'>): void {
+    const registers = [this.registry];
+    const read = (name: string, help: string, value: () => number | undefined): void => {
+      const gauge: Gauge = new Gauge({
+        name,
+        help,
+        registers,
+        collect: () => {
+          const now = value();
+          if (now === undefined) gauge.remove();
+          else gauge.set(now);
+        },
+      });
+    };
+    const pool = () => agent.running?.health.pool;
+    read('tlv_agent_pool_healthy', '1 while the storage of this node is there and can be written to.', () =>
+      Number(pool() !== undefined),
+    );
+    read(
+      'tlv_agent_pool_size_bytes',
+      'Size of the filesystem below the root.',
+      () => pool()?.space.totalBytes,
+    );
+    read(
+      'tlv_agent_pool_free_bytes',
+      'Free space of the filesystem below the root.',
+      () => pool()?.space.freeBytes,
+    );
+    read(
+      'tlv_agent_pool_available_bytes',
+      'Free space that may still be promised: without the reserve.',
+      () => pool()?.freeBytes,
+    );
+    read('tlv_agent_watch_age_seconds', 'Time since the quietest watch last heard from the API server.', () =>
+      agent.running?.caches.ageSeconds(),
+    );
+    read(
+      'tlv_agent_trash_items',
+      'Volumes whose data is still being removed.',
+      () => agent.running?.trash?.figures.items,
+    );
+    read(
+      'tlv_agent_trash_stuck',
+      'Volumes whose data cannot be removed; the log says why.',
+      () => agent.running?.trash?.figures.stuck,
+    );
+    const volumes: Gauge<'phase'> = new Gauge({
+      name: 'tlv_agent_volumes',
+      help: 'Volumes of this node by phase.',
+      labelNames: ['phase'],
+      registers,
+      collect: () => {
+        const all = [...(agent.running?.caches.volumes.all() ?? [])];
+        for (const phase of PHASES)
+          volumes.set({ phase }, all.filter((volume) => volume.phase === phase).length);
+      },
+    });
+  }
+
+  #seconds(name: string, help: string): (seconds: number) => void {
+    const histogram = new Histogram({ name, help, buckets: BUCKETS, registers: [this.registry] });
+    return (seconds) => histogram.observe(seconds);
+  }
+}

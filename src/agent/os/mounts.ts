@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+
+export interface Mount {
+  readonly id: number;
+  readonly point: string;
+  /** The mount itself or the filesystem in it is read-only. */
+  readonly isReadOnly: boolean;
+}
+
+/** All mounts as this process sees them. */
+export async function mounts(): Promise<readonly Mount[]> {
+  return parseMounts(await stableText());
+}
+
+/** The mount points at this absolute path, which has no links in it, or below it. */
+export async function mountsWithin(absolutePath: string): Promise<string[]> {
+  return pointsWithin(await mounts(), absolutePath);
+}
+
+export function pointsWithin(all: readonly Mount[], absolutePath: string): string[] {
+  const below = absolutePath.endsWith('/') ? absolutePath : `${absolutePath}/`;
+  return all
+    .map(({ point }) => point)
+    .filter((point) => `${point}/`.startsWith(below) || point === absolutePath);
+}
+
+/** Reads the text of /proc/self/mountinfo; see proc_pid_mountinfo(5). */
+export function parseMounts(text: string): Mount[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id = '', , , , point = '', options = '', ...rest] = line.split(' ');
+      // Any number of optional fields, a dash, then type, source and the filesystem's own options.
+      const ofFilesystem = rest[rest.indexOf('-') + 3] ?? '';
+      const isReadOnly = [options, ofFilesystem].some((list) => list.split(',').includes('ro'));
+      return { id: Number(id), point: unescaped(point), isReadOnly };
+    });
+}
+
+/** Space, tab, line feed and backslash stand there as three octal digits, byte by byte. */
+function unescaped(point: string): string {
+  return point.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCodePoint(Number.parseInt(digits, 8)),
+  );
+}
+
+/** The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. */
+async function stableText(): Promise<string> {
+  let previous = await tableText();
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const text = await tableText();
+    if (text === previous) return text;
+    previous = text;
+  }
+  return previous;
+}
+
+async function tableText(): Promise<string> {
+  return await readFile('/proc/self/mountinfo', 'utf8');
+}

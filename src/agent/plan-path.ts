@@ -1,0 +1,128 @@
+import type { ClaimView } from './claim-view.ts';
+import type { LedgerEntry } from './ledger-entry.ts';
+import { provision } from './provision.ts';
+import { absolutePath, claimText, type LiveClaim, type PathState } from './state.ts';
+import { aboutClaim, type Decision, NOTHING, type Step, steps } from './step.ts';
+
+/**
+ * What to do where the path has no volume: by what the ledger says, and by what is on the disk. A directory that is
+ * there already is served to the claim that the ledger knows it by; an empty one is taken; any other is left alone.
+ */
+export function planPath(state: PathState): Decision {
+  const { entry } = state;
+  if (!entry) return begin(state);
+  switch (entry.state) {
+    case 'making':
+    case 'made':
+      return goOn(state, entry);
+    case 'retiring':
+      return finishRetiring(state, entry);
+    case 'kept':
+      return keep(state, entry);
+  }
+}
+
+/** The caches will tell. */
+const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
+
+/** Claims that wait for a volume here, in the order in which they are served. */
+export const waiting = ({ claims }: PathState): ClaimView[] =>
+  claims.filter(({ isDeleting, volumeName, phase }) => !isDeleting && !volumeName && phase === 'Pending');
+
+function begin(state: PathState): Decision {
+  const [claim, ...others] = waiting(state);
+  if (!claim) return NOTHING;
+  const refused = others.filter(({ way }) => way === 'on-demand').map((other) => taken(state, other, claim));
+  const first = state.found.kind === 'filled' && !claim.mayAdopt ? [notEmpty(state, claim)] : undefined;
+  if (first) return steps(...first, ...refused);
+  const decision = provision(state, claim);
+  return decision.kind === 'steps' && refused.length > 0
+    ? { ...decision, steps: [...decision.steps, ...refused] }
+    : decision;
+}
+
+/** Something was begun for a claim, or made and known to the cluster; now there is no volume. */
+function goOn(state: PathState, entry: LedgerEntry): Decision {
+  const { claim: owner } = entry;
+  if (owner === undefined) {
+    const claim = waiting(state).find(({ way }) => way === 'per-node');
+    return claim && state.found.kind !== 'filled' ? provision(state, claim) : undo(state, entry);
+  }
+  const known = state.claims.find(({ uid }) => uid === owner.uid);
+  if (known && !known.isDeleting) return restore(state, entry, known);
+  if (!state.live) return { kind: 'look', volume: entry.volume, claim: owner };
+  // The cache is late, or the claim was left out by a filter; the volume comes by the watch.
+  if (state.live.volume && state.live.volume.pool === state.site.pool) return LATER;
+  const { claim } = state.live;
+  return claim?.uid === owner.uid ? follow(state, entry, claim) : undo(state, entry);
+}
+
+/** The claim lives, and the caches do not have it. */
+function follow(state: PathState, entry: LedgerEntry, claim: LiveClaim): Decision {
+  if (claim.volumeName === entry.volume && claim.view) return restore(state, entry, claim.view);
+  const isComing = claim.volumeName === undefined && claim.selectedNode === state.site.node;
+  return isComing && !claim.isDeleting ? LATER : undo(state, entry);
+}
+
+/** The ledger has this claim's data here. */
+function restore(state: PathState, entry: LedgerEntry, claim: ClaimView): Decision {
+  const { found } = state;
+  const isBound = claim.volumeName !== undefined;
+  if (isBound && claim.volumeName !== entry.volume) return undo(state, entry);
+  if (isBound && found.kind === 'absent') {
+    const message = `volume ${entry.volume} and ${absolutePath(state)} on node ${state.site.node} are gone, and an empty directory is not served in their place: put the data back there, or delete the claim to begin anew`;
+    return steps({ do: 'say', about: aboutClaim(claim), reason: 'VolumeDataMissing', message });
+  }
+  // While it was being made nobody could have written to it but somebody else.
+  if (entry.state === 'making' && found.kind === 'filled') return steps(notEmpty(state, claim));
+  return provision(state, claim);
+}
+
+/** Its claim does not come back. What is empty goes; data stays, for people to decide on. */
+function undo(state: PathState, entry: LedgerEntry): Decision {
+  const { found } = state;
+  if (found.kind === 'absent') return steps({ do: 'forget' });
+  if (found.kind === 'empty') return steps({ do: 'discard' }, { do: 'forget' });
+  return steps({ do: 'record', entry: { ...entry, state: 'kept' } });
+}
+
+/** The volume is gone: whether its data was moved away before, the disk tells. */
+function finishRetiring(state: PathState, entry: LedgerEntry): Decision {
+  if (!state.live) return { kind: 'look', volume: entry.volume, claim: entry.claim };
+  // Nothing says any more that data which is still there may go.
+  return state.live.volume ? LATER : undo(state, entry);
+}
+
+/** Kept data is served to the claim that it is of, or that a person gave it to. */
+function keep(state: PathState, entry: LedgerEntry): Decision {
+  const { found } = state;
+  if (found.kind === 'absent') return steps({ do: 'forget' });
+  const claims = waiting(state);
+  const heir = claims.find((claim) => claim.uid === entry.claim?.uid || claim.mayAdopt);
+  if (heir) return provision(state, heir);
+  const [claim] = claims;
+  if (!claim) return NOTHING;
+  return found.kind === 'empty' ? provision(state, claim) : steps(notEmpty(state, claim));
+}
+
+function notEmpty(state: PathState, claim: ClaimView): Step {
+  const { entry, site } = state;
+  const owner = entry?.claim
+    ? `the data of claim ${claimText(entry.claim)} (uid ${entry.claim.uid})`
+    : 'data';
+  return {
+    do: 'say',
+    about: aboutClaim(claim),
+    reason: 'DirectoryNotEmpty',
+    message: `${absolutePath(state)} on node ${site.node} holds ${owner}, and is neither served nor removed: to serve it as it is annotate the claim with local.tars.io/adopt: "true", to begin with an empty directory run tlv orphans purge ${state.path} on that node`,
+  };
+}
+
+function taken(state: PathState, claim: ClaimView, first: ClaimView): Step {
+  return {
+    do: 'say',
+    about: aboutClaim(claim),
+    reason: 'PathTaken',
+    message: `${absolutePath(state)} on node ${state.site.node} is asked for by claim ${claimText(first)} too, which came first; rename the server or volume of one of the two`,
+  };
+}

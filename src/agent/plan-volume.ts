@@ -1,0 +1,202 @@
+import type { ClaimView } from './claim-view.ts';
+import type { LedgerEntry } from './ledger-entry.ts';
+import { refusalOf } from './refusals.ts';
+import { absolutePath, claimText, type LiveLook, type PathState } from './state.ts';
+import { aboutClaim, aboutVolume, type Decision, NOTHING, type Step, steps } from './step.ts';
+import type { ClaimReference, VolumeView } from './volume-view.ts';
+
+/** What to do where the path has a volume of ours. */
+export function planVolume(state: PathState, volume: VolumeView): Decision {
+  switch (volume.phase) {
+    case 'Bound':
+      return serve(state, volume);
+    case 'Released':
+      return letGo(state, volume);
+    case 'Failed':
+      return NOTHING;
+    default:
+      return volume.claim ? awaitBinding(state, volume, volume.claim) : keepOffer(state, volume);
+  }
+}
+
+/** The ledger's entry of the path, which a volume of ours always has. */
+function entryOf({ entry, path }: PathState): LedgerEntry {
+  if (!entry) throw new Error(`the ledger has no entry for ${path}`);
+  return entry;
+}
+
+/** The claim has its volume: keep the ledger and the directory's owner as the claim says. */
+function serve(state: PathState, volume: VolumeView): Decision {
+  const { claim: bound } = volume;
+  if (!bound) return NOTHING;
+  const entry = entryOf(state);
+  if (!state.path.startsWith(`${bound.namespace}/`)) {
+    const message = `${absolutePath(state)} is not of namespace ${bound.namespace}, so claim ${claimText(bound)} is not served by this volume, nor its data ever removed; delete the claim`;
+    return steps(warn(volume, 'VolumeNotOurs', message));
+  }
+  const claim = state.claims.find(({ uid }) => uid === bound.uid);
+  const list: Step[] = [];
+  const isKnown = entry.state === 'made' && entry.claim?.uid === bound.uid;
+  if (!isKnown) list.push({ do: 'record', entry: { ...entry, state: 'made', claim: bound } });
+  if (volume.isDeleting) list.push(deleting(state, volume, bound));
+  if (state.found.kind === 'absent') list.push(missing(state, volume));
+  else if (claim) list.push(...owned(state, claim, { ...entry, state: 'made', claim: bound }));
+  return steps(...list);
+}
+
+function deleting(state: PathState, volume: VolumeView, claim: ClaimReference): Step {
+  const fate =
+    volume.reclaimPolicy === 'Delete'
+      ? `its data at ${absolutePath(state)} is removed as soon as`
+      : `its data at ${absolutePath(state)} is kept, and the volume goes as soon as`;
+  const message = `this volume is being deleted while claim ${claimText(claim)} uses it: ${fate} the claim is deleted`;
+  return warn(volume, 'VolumeDeleting', message);
+}
+
+/** Never made again by itself: a server that starts on an empty directory believes that it is new. */
+function missing(state: PathState, volume: VolumeView): Step {
+  const message = `${absolutePath(state)} is gone from node ${state.site.node}, and is not made again: put the data back there, or delete the claim to begin with an empty directory`;
+  return warn(volume, 'VolumeDataMissing', message);
+}
+
+/** Owner and mode of the top directory: applied when the claim asks for others than before, else drift is told. */
+function owned({ found, path }: PathState, claim: ClaimView, entry: LedgerEntry): Step[] {
+  if ('fault' in claim.wanted || found.kind === 'absent' || found.kind === 'blocked') return [];
+  const { owner } = claim.wanted;
+  if (!isSame(owner, entry.owner)) {
+    const message = `owner and mode of ${path} are ${ownerText(owner)} now, as the claim's annotations say; they were ${ownerText(entry.owner)}`;
+    // Applied first: while the ledger has the old owner, a crash here is one more change to apply.
+    return [
+      ...(isSame(owner, found.owner) ? [] : [{ do: 'own', owner } as const]),
+      { do: 'record', entry: { ...entry, owner } },
+      { do: 'say', about: aboutClaim(claim), reason: 'OwnerChanged', message },
+    ];
+  }
+  if (isSame(owner, found.owner)) return [];
+  const message = `owner and mode of ${path} are ${ownerText(found.owner)}, somebody changed them; the claim says ${ownerText(owner)}, which is applied when its annotations next change`;
+  return [{ do: 'say', about: aboutClaim(claim), reason: 'OwnerDrifted', message }];
+}
+
+const isSame = (one: LedgerEntry['owner'], other: LedgerEntry['owner']): boolean =>
+  one.uid === other.uid && one.gid === other.gid && one.mode === other.mode;
+
+const ownerText = ({ uid, gid, mode }: LedgerEntry['owner']): string =>
+  `${uid}:${gid} ${mode.toString(8).padStart(3, '0')}`;
+
+/** The claim is gone. */
+function letGo(state: PathState, volume: VolumeView): Decision {
+  const { live } = state;
+  if (!live) return { kind: 'look', volume: volume.name, claim: volume.claim };
+  if (!live.volume || live.volume.uid !== volume.uid) return { kind: 'steps', steps: [], againMs: 1000 };
+  // Any other policy than Delete means that somebody wants the data.
+  return live.volume.reclaimPolicy === 'Delete'
+    ? reclaim(state, live.volume, live)
+    : retain(state, live.volume);
+}
+
+function reclaim(state: PathState, volume: VolumeView, live: LiveLook): Decision {
+  const refusal = refusalOf(state, volume, live);
+  if (refusal !== undefined) {
+    const message = `its data at ${absolutePath(state)} is not removed: ${refusal}`;
+    return { kind: 'steps', steps: [warn(volume, 'ReclaimRefused', message)], againMs: 60_000 };
+  }
+  const { path } = state;
+  return steps(
+    { do: 'record', entry: { ...entryOf(state), state: 'retiring', volumeUid: volume.uid } },
+    // Where the directory is gone, a crash came after it was moved, or somebody else took it away.
+    ...(state.found.kind === 'absent' ? [] : [{ do: 'retire', trashName: volume.uid } as const]),
+    { do: 'release', volume, as: 'released' },
+    { do: 'forget' },
+    {
+      do: 'say',
+      about: aboutVolume(volume),
+      reason: 'VolumeReclaimed',
+      message: `${path} is moved out of the way on node ${state.site.node}, and its data removed in the background`,
+    },
+  );
+}
+
+function retain(state: PathState, volume: VolumeView): Decision {
+  const entry = entryOf(state);
+  const where = `${absolutePath(state)} on node ${state.site.node}`;
+  if (!volume.isDeleting) {
+    const message = `its data stays at ${where} (reclaim policy ${volume.reclaimPolicy}); to have it removed set the policy to Delete, to let another claim have it delete this volume and annotate the claim with local.tars.io/adopt: "true"`;
+    const said: Step = { do: 'say', about: aboutVolume(volume), reason: 'VolumeRetained', message };
+    // What was begun under another policy is not gone on with.
+    const undo: Step[] =
+      entry.state === 'retiring' ? [{ do: 'record', entry: { ...entry, state: 'made' } }] : [];
+    return steps(...undo, said);
+  }
+  return steps(
+    { do: 'record', entry: { ...entry, state: 'kept', volumeUid: volume.uid } },
+    { do: 'release', volume, as: 'deleted' },
+  );
+}
+
+/** Made for a claim that the binder has not come to yet. */
+function awaitBinding(state: PathState, volume: VolumeView, claim: ClaimReference): Decision {
+  const entry = entryOf(state);
+  const isCurrent = entry.state === 'made' && (claim.uid === '' || entry.claim?.uid === claim.uid);
+  const whose = claim.uid === '' ? entry.claim : claim;
+  const recorded: Step[] = isCurrent
+    ? []
+    : [{ do: 'record', entry: { ...entry, state: 'made', claim: whose } }];
+  return volume.isDeleting ? remake(state, volume, claim, recorded) : steps(...recorded);
+}
+
+/** A volume that is being deleted is never bound: it goes, and comes back from the ledger. */
+function remake(
+  state: PathState,
+  volume: VolumeView,
+  claim: ClaimReference,
+  recorded: readonly Step[],
+): Decision {
+  const { live } = state;
+  if (!live) return { kind: 'look', volume: volume.name, claim };
+  const isUnbound = live.volume?.uid === volume.uid && live.volume.phase !== 'Bound';
+  return isUnbound && live.claim?.volumeName !== volume.name
+    ? steps(...recorded, { do: 'release', volume: live.volume, as: 'deleted' })
+    : NOTHING;
+}
+
+/** Nobody is bound to it: an offer stands while a claim waits, and some time longer. */
+function keepOffer(state: PathState, volume: VolumeView): Decision {
+  const { offer, claims } = state;
+  const { claim, ...unbound } = entryOf(state);
+  if (volume.isDeleting) return withdraw(state, volume);
+  if (claim !== undefined) {
+    // A binder that changed its mind leaves it empty. Where there is data, a person took the claim out of it.
+    return state.found.kind === 'empty' ? steps({ do: 'record', entry: unbound }) : NOTHING;
+  }
+  const isWanted = claims.some(({ way, volumeName }) => way === 'per-node' && volumeName === undefined);
+  if (isWanted) return NOTHING;
+  const restMs = offer.ttlMs - offer.idleMs;
+  return restMs > 0 ? { kind: 'steps', steps: [], againMs: restMs } : withdraw(state, volume);
+}
+
+/** A bind in flight wins: the volume goes only as it is seen now, with no claim in it. */
+function withdraw(state: PathState, volume: VolumeView): Decision {
+  const { live, path, site } = state;
+  if (!live) return { kind: 'look', volume: volume.name, claim: undefined };
+  if (!live.volume || live.volume.claim || live.volume.uid !== volume.uid) return NOTHING;
+  const entry = entryOf(state);
+  const release: Step = { do: 'release', volume: live.volume, as: 'unbound' };
+  if (entry.claim !== undefined) {
+    return steps({ do: 'record', entry: { ...entry, state: 'kept', volumeUid: volume.uid } }, release);
+  }
+  const message = `no claim waited for ${path} on node ${site.node} any more`;
+  return steps(
+    release,
+    { do: 'discard' },
+    { do: 'forget' },
+    { do: 'say', about: aboutVolume(volume), reason: 'VolumeWithdrawn', message },
+  );
+}
+
+function warn(
+  volume: VolumeView,
+  reason: 'VolumeDeleting' | 'VolumeDataMissing' | 'VolumeNotOurs' | 'ReclaimRefused',
+  message: string,
+): Step {
+  return { do: 'say', about: aboutVolume(volume), reason, message };
+}

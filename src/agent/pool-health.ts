@@ -1,0 +1,193 @@
+import { type Clock, sleep } from '../cluster/clock.ts';
+import { asError } from '../cluster/faults.ts';
+import type { Logger } from '../cluster/observer.ts';
+import { DirectoryBackend } from './backends/directory.ts';
+import type { Space } from './backends/backend.ts';
+import { Ledger } from './ledger.ts';
+import { type DiskFault, hasCode, STATE_FOLDER } from './os/errors.ts';
+import { Pool, type PoolLook, type PoolOptions } from './pool.ts';
+import type { Reserve } from './reserve.ts';
+
+/** How often the disk is looked at. It is a matter of two small reads. */
+const LOOK_MS = 10_000;
+/** What an operation could not write counts for so long, whatever the filesystem says that it has left. */
+const FULL_MS = 60_000;
+const OF_A_FULL_DISK = ['ENOSPC', 'EDQUOT'];
+const PROBE_FILE = 'probe';
+/** A filesystem with fewer free inodes than that is full. */
+const FREE_INODES_MIN = 128;
+
+/** A pool that was seen to be there, and to be the one that belongs to this node. */
+export interface HealthyPool {
+  readonly id: string;
+  readonly pool: Pool;
+  readonly backend: DirectoryBackend;
+  readonly ledger: Ledger;
+  readonly space: Space;
+  /** What may still be promised. */
+  readonly freeBytes: number;
+}
+
+export interface PoolHealthOptions {
+  readonly root: string;
+  readonly node: string;
+  readonly pool: PoolOptions;
+  readonly reserve: Reserve;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The id that the cluster remembers for this node; asked while the pool is not healthy. */
+  readonly remembered: () => Promise<string | undefined>;
+  /** Whether the API knows any volume of this node. */
+  readonly hasVolumes: () => boolean;
+  /** It has become healthy, or has ceased to be, or its space is another. */
+  readonly changed: (what: 'health' | 'space') => void;
+}
+
+/**
+ * Whether this node's storage is there, by a look every few seconds and after every fault.
+ *
+ * - An id is made only where the root is empty and neither the API nor the Lease knows of any storage of this node: an
+ *   unmounted disk must look like a fault, not like a new node.
+ * - A fault that some operation met counts until a look has shown that the disk can be written to again.
+ */
+export class PoolHealth {
+  readonly #options: PoolHealthOptions;
+  readonly #stopped = new AbortController();
+  #pool: HealthyPool | undefined;
+  #why = 'it was not looked at yet';
+  #fullUntil = -Infinity;
+  #loop: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: PoolHealthOptions) {
+    this.#options = options;
+  }
+
+  get pool(): HealthyPool | undefined {
+    return this.#pool;
+  }
+
+  /** Why there is no healthy pool. */
+  get why(): string {
+    return this.#why;
+  }
+
+  /** Returns after the first look. */
+  async start(): Promise<void> {
+    await this.look();
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('stopped'));
+    await this.#loop;
+  }
+
+  /** An operation has met this. A full disk is still there: data can be taken from it, which is what mends it. */
+  report(fault: DiskFault): void {
+    if (this.#pool === undefined || !OF_A_FULL_DISK.includes(fault.code)) return this.#lost(fault.message);
+    this.#fullUntil = this.#options.clock.now() + FULL_MS;
+    this.#pool = { ...this.#pool, freeBytes: 0 };
+    this.#options.changed('space');
+  }
+
+  /** Looks now; one look at a time. */
+  async look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    await this.#looking;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#stopped.signal.aborted) {
+      await sleep(clock, LOOK_MS, this.#stopped.signal);
+      if (!this.#stopped.signal.aborted) await this.look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { root, pool: options } = this.#options;
+    try {
+      const expectedId = this.#pool?.id ?? (await this.#options.remembered());
+      const seen = await Pool.look(root, expectedId === undefined ? options : { ...options, expectedId });
+      const why = this.#faultIn(seen, expectedId);
+      if (why !== undefined) this.#lost(why);
+      else await this.#found(seen.kind === 'healthy' ? seen.id : await this.#init());
+    } catch (error) {
+      this.#lost(asError(error).message);
+    }
+  }
+
+  #faultIn(seen: PoolLook, expectedId: string | undefined): string | undefined {
+    const { root, hasVolumes } = this.#options;
+    switch (seen.kind) {
+      case 'healthy':
+        return seen.isReadOnly ? `${root} is mounted read-only` : undefined;
+      case 'missing-marker':
+        if (seen.isReadOnly) return `${root} is mounted read-only`;
+        if (seen.isEmpty && expectedId === undefined && !hasVolumes()) return undefined;
+        return `${seen.why} If its data is gone for good, or this is its first disk, run tlv agent --init-pool on this node`;
+      case 'other':
+        return `${seen.why} If it is meant to be this node's storage from now on, run tlv agent --init-pool on this node`;
+      case 'missing-root':
+      case 'unreadable':
+        return seen.why;
+    }
+  }
+
+  async #init(): Promise<string> {
+    const { root, node, pool, logger } = this.#options;
+    const id = await Pool.init(root, node, pool);
+    logger.info(
+      { root, pool: id },
+      `${root} is the pool ${id} now: it was empty, and no volume of this node is known`,
+    );
+    return id;
+  }
+
+  async #found(id: string): Promise<void> {
+    const { root, pool: options, logger, changed } = this.#options;
+    const known = this.#pool;
+    const pool = known?.pool ?? new Pool(root, id, options);
+    const backend = known?.backend ?? new DirectoryBackend(pool);
+    const ledger = known?.ledger ?? (await Ledger.open(pool));
+    if (!known) await probe(pool);
+    const space = await backend.space();
+    // Reported meanwhile: whoever did so knows better.
+    if (known && this.#pool === undefined) return;
+    this.#pool = { id, pool, backend, ledger, space, freeBytes: this.#freeBytes(space) };
+    if (!known) logger.info({ root, pool: id }, `the pool ${id} is there`);
+    changed(known ? 'space' : 'health');
+  }
+
+  /** What may still be promised. */
+  #freeBytes({ totalBytes, freeBytes, freeInodes = Infinity }: Space): number {
+    const { reserve, clock } = this.#options;
+    if (clock.now() < this.#fullUntil || freeInodes < FREE_INODES_MIN) return 0;
+    return Math.max(0, Math.floor(freeBytes - reserve.bytesOf(totalBytes)));
+  }
+
+  #lost(why: string): void {
+    const { root, logger, changed } = this.#options;
+    const isNews = this.#pool !== undefined || this.#why !== why;
+    this.#pool = undefined;
+    this.#why = why;
+    if (!isNews) return;
+    logger.error({ root }, `nothing is provisioned, deleted or published: ${why}`);
+    changed('health');
+  }
+}
+
+/** A disk that has failed may show what it had, and yet take nothing more. A full one takes nothing either, for now. */
+async function probe(pool: Pool): Promise<void> {
+  try {
+    await pool.withRoot(async (root) => {
+      await using state = await root.openDirectory(STATE_FOLDER);
+      if (await state.status(PROBE_FILE)) await state.removeFile(PROBE_FILE);
+      await state.writeNewFile(PROBE_FILE, '');
+      await state.removeFile(PROBE_FILE);
+    });
+  } catch (error) {
+    if (!hasCode(error, ...OF_A_FULL_DISK)) throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import type { VolumePath } from '../tars/host-path.ts';
+import type { AgentApi } from './agent-api.ts';
+import { DirectoryBackend } from './backends/directory.ts';
+import { Ledger } from './ledger.ts';
+import type { Pool } from './pool.ts';
+import { claimText } from './state.ts';
+import type { VolumeView } from './volume-view.ts';
+
+export interface PurgeOptions {
+  readonly pool: Pool;
+  readonly path: VolumePath;
+  /** Every volume of this node, as the API server has them now. */
+  readonly volumes: readonly VolumeView[];
+  readonly api: Pick<AgentApi, 'look'>;
+  /** Says what would be refused, and does nothing. */
+  readonly isTrial: boolean;
+}
+
+/** Why a directory is not purged, in words. */
+export class PurgeRefused extends Error {
+  override readonly name = 'PurgeRefused';
+}
+
+/**
+ * Moves a directory that belongs to no volume into the trash, where the agent removes it: a person has said so. Never
+ * what a volume leads to, what a living claim has its data in, or what is mounted.
+ * @throws {PurgeRefused}
+ */
+export async function purge({ pool, path, volumes, api, isTrial }: PurgeOptions): Promise<void> {
+  const backend = new DirectoryBackend(pool);
+  const ledger = await Ledger.visit(pool);
+  const served = volumes.find((volume) => volume.path === `${pool.root}/${path}`);
+  if (served) throw new PurgeRefused(`volume ${served.name} leads to ${path}; delete its claim instead`);
+  const entry = ledger.get(path);
+  const { claim } = await api.look(undefined, entry?.claim);
+  if (claim && claim.uid === entry?.claim?.uid) {
+    throw new PurgeRefused(
+      `${path} is the data of claim ${claimText(claim)}, which is there; delete the claim first`,
+    );
+  }
+  const found = await backend.inspect(path);
+  if (found.kind === 'absent') throw new PurgeRefused(`there is no ${path}`);
+  if (found.kind === 'blocked') throw new PurgeRefused(found.why);
+  if (found.kind === 'mounted')
+    throw new PurgeRefused(`something is mounted at or below ${path}; unmount it first`);
+  if (isTrial) return;
+  await backend.retire(path, `purged-${randomUUID()}`);
+  await ledger.remove(path);
+}

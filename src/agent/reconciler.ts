@@ -1,0 +1,205 @@
+import { asError } from '../cluster/faults.ts';
+import type { WorkQueue } from '../cluster/work-queue.ts';
+import type { Clock } from '../cluster/clock.ts';
+import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
+import { type AgentApi, Outdated, VolumeTaken } from './agent-api.ts';
+import { type Caches, CLAIM_KEY, VOLUME_KEY } from './caches.ts';
+import type { ClaimView } from './claim-view.ts';
+import { execute, type Hands, tell } from './execute.ts';
+import { LedgerUnreadable } from './ledger.ts';
+import { DiskFault, PathBlocked } from './os/errors.ts';
+import { plan } from './plan.ts';
+import type { HealthyPool, PoolHealth } from './pool-health.ts';
+import type { PathState, Site } from './state.ts';
+import { aboutClaim, aboutVolume, type Decision } from './step.ts';
+import type { VolumeView } from './volume-view.ts';
+
+export interface ReconcilerObserver {
+  /** A volume was made for a claim, or given back, so long after it was first seen to be due. */
+  provisioned(seconds: number): void;
+  reclaimed(seconds: number): void;
+}
+
+export interface ReconcilerOptions {
+  readonly caches: Caches;
+  readonly health: PoolHealth;
+  readonly queue: Pick<WorkQueue, 'add' | 'addAfter'>;
+  readonly api: AgentApi;
+  readonly hands: (pool: HealthyPool) => Hands;
+  readonly site: Omit<Site, 'pool'>;
+  readonly said: Pick<Hands, 'events' | 'logger'>;
+  readonly offerTtlMs: number;
+  readonly clock: Clock;
+  readonly observer?: Partial<ReconcilerObserver>;
+  /** A volume has come or gone. */
+  readonly spaceChanged: () => void;
+  /** Resolves when the scheduler has been told what there is now. */
+  readonly published: () => Promise<void>;
+}
+
+/**
+ * Brings one key at a time to where it should be: gathers what is known, asks the plan, does the steps.
+ *
+ * - Nothing is done to the disk, and nothing published, while the pool is not seen to be there and ours.
+ * - What fails is thrown, and comes again by the queue; what has changed under our hands is planned anew.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** Since when an offer has had no claim waiting. */
+  readonly #idleSince = new Map<VolumePath, number>();
+  /** Since when a path has had something to do. */
+  readonly #dueSince = new Map<string, number>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  async reconcile(key: string): Promise<void> {
+    if (key.startsWith(CLAIM_KEY)) return this.#tellFaults(key);
+    if (key.startsWith(VOLUME_KEY)) return this.#tellStrays(key);
+    const path = asVolumePath(key);
+    if (path === undefined) return undefined;
+    const pool = this.#options.health.pool;
+    if (!pool) return this.#handBack(path, this.#options.health.why);
+    try {
+      await this.#bring(path, pool);
+    } catch (error) {
+      await this.#failed(path, error);
+    }
+  }
+
+  async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
+    const { queue, clock } = this.#options;
+    const hands = this.#options.hands(pool);
+    let state = await this.#observe(path, pool, hands);
+    let decision = plan(state);
+    if (decision.kind === 'look') {
+      const live = await hands.api.look(decision.volume, decision.claim);
+      state = { ...state, live };
+      decision = plan(state);
+    }
+    if (decision.kind === 'look') throw new Error(`${path}: a live look was not enough`);
+    if (isWork(decision) && !this.#dueSince.has(path)) this.#dueSince.set(path, clock.now());
+    for (const step of decision.steps) await execute(step, state, hands);
+    this.#done(path, decision);
+    if (decision.againMs !== undefined) queue.addAfter(path, decision.againMs);
+  }
+
+  async #observe(path: VolumePath, pool: HealthyPool, { backend, ledger }: Hands): Promise<PathState> {
+    const { caches, site, offerTtlMs } = this.#options;
+    const volumes = caches.volumes.at(path);
+    const entry = ledger.get(path);
+    const names = new Set([...volumes.map(({ name }) => name), ...(entry ? [entry.volume] : [])]);
+    return {
+      site: { ...site, pool: pool.id },
+      path,
+      claims: caches.claimsAt(path).filter((claim) => isForUs(claim, site.node, names)),
+      volumes,
+      entry,
+      found: await backend.inspect(path),
+      freeBytes: pool.freeBytes,
+      classes: caches.classes,
+      offer: { idleMs: this.#idleMs(path, volumes, caches.claimsAt(path)), ttlMs: offerTtlMs },
+    };
+  }
+
+  /** By our own clock, from when we first saw it: a restart begins anew, which only makes an offer stand longer. */
+  #idleMs(path: VolumePath, volumes: readonly VolumeView[], claims: readonly ClaimView[]): number {
+    const isOffer = volumes.some(({ claim, hasFinalizer }) => claim === undefined && hasFinalizer);
+    const isWanted = claims.some(({ way, volumeName }) => way === 'per-node' && volumeName === undefined);
+    if (!isOffer || isWanted) {
+      this.#idleSince.delete(path);
+      return 0;
+    }
+    const now = this.#options.clock.now();
+    const since = this.#idleSince.get(path) ?? now;
+    this.#idleSince.set(path, since);
+    return now - since;
+  }
+
+  #done(path: VolumePath, { steps }: Extract<Decision, { kind: 'steps' }>): void {
+    const { queue, observer, spaceChanged, clock } = this.#options;
+    const did = new Set(steps.map((step) => step.do));
+    const seconds = (clock.now() - (this.#dueSince.get(path) ?? clock.now())) / 1000;
+    this.#dueSince.delete(path);
+    if (did.has('create-volume')) observer?.provisioned?.(seconds);
+    if (did.has('retire')) observer?.reclaimed?.(seconds);
+    if (did.has('make') || did.has('retire')) spaceChanged();
+    // The path is free, and somebody may wait for it.
+    if (did.has('forget')) queue.add(path);
+  }
+
+  async #failed(path: VolumePath, error: unknown): Promise<void> {
+    const { health, queue } = this.#options;
+    if (error instanceof DiskFault) {
+      health.report(error);
+      await this.#handBack(path, error.message);
+      throw error;
+    }
+    if (error instanceof Outdated) return queue.addAfter(path, 500);
+    if (error instanceof PathBlocked || error instanceof LedgerUnreadable || error instanceof VolumeTaken) {
+      return this.#refuse(path, error.message);
+    }
+    throw asError(error);
+  }
+
+  /** A fault of this path alone: it stays until somebody mends it, and is looked at again when something changes. */
+  #refuse(path: VolumePath, message: string): void {
+    const { caches, site, said } = this.#options;
+    for (const claim of caches.claimsAt(path)) {
+      if (claim.volumeName === undefined && claim.selectedNode === site.node) {
+        tell(said, aboutClaim(claim), 'ProvisioningFailed', message, path);
+      }
+    }
+    for (const volume of caches.volumes.at(path)) {
+      if (volume.phase === 'Released' && volume.hasFinalizer) {
+        tell(said, aboutVolume(volume), 'ReclaimRefused', message, path);
+      }
+    }
+  }
+
+  /** A fault of the node: whoever has no volume here yet may go elsewhere. */
+  async #handBack(path: VolumePath, why: string): Promise<void> {
+    const { caches, site, said, api, published } = this.#options;
+    const served = new Set(caches.volumes.at(path).map(({ claim }) => claim?.uid));
+    for (const claim of caches.claimsAt(path)) {
+      if (claim.way !== 'on-demand' || claim.selectedNode !== site.node || claim.isDeleting) continue;
+      if (claim.volumeName !== undefined || served.has(claim.uid)) continue;
+      // The scheduler must not choose this node again at once.
+      await published();
+      await api.handBack(claim);
+      const message = `node ${site.node} cannot serve it: ${why}; the scheduler looks for another node`;
+      tell(said, aboutClaim(claim), 'ClaimHandedBack', message, path);
+    }
+  }
+
+  /** Claims that no volume could be made for anywhere. */
+  #tellFaults(key: string): void {
+    const { caches, site, said } = this.#options;
+    for (const claim of caches.claimsAt(key)) {
+      if (!('fault' in claim.wanted) || claim.volumeName !== undefined) continue;
+      // Of those that wait for offers every agent would say the same.
+      if (claim.selectedNode !== site.node) continue;
+      tell(said, aboutClaim(claim), 'ProvisioningFailed', claim.wanted.fault);
+    }
+  }
+
+  /** Volumes that look like ours and lead out of the root. */
+  #tellStrays(key: string): void {
+    const { caches, site, said } = this.#options;
+    for (const volume of caches.volumes.at(key)) {
+      if (!volume.hasFinalizer && volume.pool === undefined) continue;
+      const message = `its path ${volume.path} is no directory of a volume below ${site.root}, so it is neither served nor reclaimed; remove the finalizer if it is not needed`;
+      tell(said, aboutVolume(volume), 'VolumeNotOurs', message);
+    }
+  }
+}
+
+/** What this node may serve: sent here, waiting for offers, or bound to a volume that is here. */
+function isForUs(claim: ClaimView, node: string, volumes: ReadonlySet<string>): boolean {
+  if (claim.volumeName !== undefined) return volumes.has(claim.volumeName);
+  return claim.way === 'on-demand' ? claim.selectedNode === node : true;
+}
+
+const isWork = ({ steps }: Extract<Decision, { kind: 'steps' }>): boolean =>
+  steps.some((step) => step.do !== 'say');

@@ -1,0 +1,223 @@
+import type { ApiReader } from '../cluster/api-reader.ts';
+import type { ApiWriter } from '../cluster/api-writer.ts';
+import type { Clock } from '../cluster/clock.ts';
+import type { EventRecorder } from '../cluster/event-recorder.ts';
+import { asError } from '../cluster/faults.ts';
+import { Heartbeat } from '../cluster/lease.ts';
+import type { WorkQueue } from '../cluster/work-queue.ts';
+import { agentLabels, agentLeaseName } from '../tars/agent-lease.ts';
+import { OURS, PROVISIONER } from '../tars/vocabulary.ts';
+import type { AgentApi } from './agent-api.ts';
+import type { AgentOptions } from './agent.ts';
+import { Caches, pathBelow } from './caches.ts';
+import { Capacity } from './capacity.ts';
+import type { Hands } from './execute.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import { findOrphans, type Orphan } from './orphans.ts';
+import { PoolHealth } from './pool-health.ts';
+import { Reconciler } from './reconciler.ts';
+import { rememberedPool } from './remembered-pool.ts';
+import { Trash } from './trash.ts';
+import type { VolumeView } from './volume-view.ts';
+
+export interface Parts extends AgentOptions {
+  readonly identity: NodeIdentity;
+  readonly clock: Clock;
+  readonly writer: ApiWriter;
+  readonly reader: ApiReader;
+  readonly api: AgentApi;
+  readonly events: EventRecorder;
+  readonly queue: WorkQueue;
+}
+
+const noAnnotations: Readonly<Record<string, string>> = {};
+
+/** What an agent is made of once it knows its node. */
+export class Running {
+  readonly caches: Caches;
+  readonly health: PoolHealth;
+  readonly capacity: Capacity;
+  readonly reconciler: Reconciler;
+  readonly #heartbeat: Heartbeat;
+  readonly #parts: Parts;
+  /** Of the pool that was seen last: it goes on by itself while the pool is away. */
+  #trash: { readonly id: string; readonly trash: Trash } | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { identity, node, root, namespace, settings, reader, writer, clock, logger, observer } = parts;
+    const { hostname } = identity;
+    this.caches = new Caches({
+      reader,
+      settings,
+      node,
+      hostname,
+      root,
+      clock,
+      logger,
+      ...(observer ? { observer: observer.watches } : {}),
+      changed: (key) => parts.queue.add(key),
+      classesChanged: () => this.#classesChanged(),
+    });
+    this.health = new PoolHealth({
+      root,
+      node,
+      clock,
+      logger,
+      pool: {
+        requireMountPoint: parts.requireMountPoint,
+        ...(parts.beforeEffect ? { before: parts.beforeEffect } : {}),
+      },
+      reserve: parts.reserve,
+      remembered: () => rememberedPool({ writer, namespace, node, volumes: this.#ownVolumes() }),
+      hasVolumes: () => this.#volumesBelowRoot().length > 0,
+      changed: (what) => this.#poolChanged(what),
+    });
+    this.capacity = new Capacity({
+      writer,
+      namespace,
+      node,
+      hostname,
+      clock,
+      logger,
+      classes: () => this.#onDemandClasses(),
+      freeBytes: () => this.health.pool?.freeBytes ?? 0,
+    });
+    this.reconciler = this.#reconciler();
+    this.#heartbeat = new Heartbeat({
+      writer,
+      namespace,
+      name: agentLeaseName(node),
+      holder: node,
+      labels: agentLabels(node),
+      // While there is a fault, what is remembered is left as it is: people may have written it.
+      annotations: () => (this.health.pool ? { [OURS.pool]: this.health.pool.id } : noAnnotations),
+      clock,
+      observer: { failed: (error) => logger.warn({}, `the heartbeat failed: ${error.message}`) },
+    });
+  }
+
+  get trash(): Trash | undefined {
+    return this.#trash?.trash;
+  }
+
+  async start(): Promise<void> {
+    this.caches.start();
+    await this.caches.synced();
+    await this.health.start();
+    this.#heartbeat.start();
+    await this.capacity.publish();
+  }
+
+  async stop(): Promise<void> {
+    this.capacity.stop();
+    await Promise.all([this.health.stop(), this.#heartbeat.stop(), this.caches.stop(), this.trash?.stop()]);
+  }
+
+  /** Everything that there is to look after. */
+  addAll(): void {
+    const { queue } = this.#parts;
+    for (const key of this.caches.keys()) queue.add(key);
+    for (const { path } of this.health.pool?.ledger.all() ?? []) queue.add(path);
+  }
+
+  async orphans(): Promise<readonly Orphan[]> {
+    const { pool } = this.health;
+    if (!pool) return [];
+    return findOrphans(pool, (path) => this.caches.volumes.at(path).length > 0);
+  }
+
+  #reconciler(): Reconciler {
+    const { identity, node, root, api, events, queue, clock, logger, offerTtlMs, observer } = this.#parts;
+    return new Reconciler({
+      api,
+      queue,
+      clock,
+      offerTtlMs,
+      caches: this.caches,
+      health: this.health,
+      hands: ({ backend, ledger }): Hands => ({
+        api,
+        backend,
+        ledger,
+        events,
+        logger,
+        retired: () => this.trash?.wake(),
+      }),
+      site: { node, hostname: identity.hostname, root },
+      said: { events, logger },
+      ...(observer ? { observer: observer.work } : {}),
+      spaceChanged: () => void this.#lookAgain(),
+      published: () => this.capacity.publish(),
+    });
+  }
+
+  async #lookAgain(): Promise<void> {
+    await this.health.look();
+    await this.capacity.publish();
+  }
+
+  #poolChanged(what: 'health' | 'space'): void {
+    if (what === 'space') return void this.capacity.refresh();
+    const { events, identity, root } = this.#parts;
+    const { pool, why } = this.health;
+    const node = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: identity.uid };
+    if (pool) {
+      this.#keepTrash(pool.id);
+      events.record(node, 'Normal', 'VolumePoolReady', `pool ${pool.id} at ${root} serves local volumes`);
+    } else {
+      const message = `no local volume is provisioned, deleted or promised: ${why}`;
+      events.record(node, 'Warning', 'VolumePoolLost', message);
+    }
+    void this.capacity.publish();
+    this.addAll();
+  }
+
+  #keepTrash(id: string): void {
+    if (this.#trash?.id === id) return;
+    const { pool } = this.health;
+    if (!pool) return;
+    void this.#trash?.trash.stop();
+    const { clock, maxDeleteRate, logger, observer } = this.#parts;
+    const trash = new Trash(pool.pool, {
+      clock,
+      maxDeleteRate,
+      observer: {
+        deleted: (count) => observer?.trash.deleted(count),
+        itemDone: (name) => logger.info({ volume: name }, `the data of volume ${name} is removed`),
+        stuck: (name, why) =>
+          logger.warn({ volume: name }, `the data of volume ${name} cannot be removed: ${why}`),
+        progress: (figures) => logger.info({ ...figures }, 'removing the data of volumes that are gone'),
+        failed: (error) => logger.warn({}, `the trash cannot be worked on: ${asError(error).message}`),
+      },
+    });
+    this.#trash = { id, trash };
+    trash.start();
+  }
+
+  #classesChanged(): void {
+    void this.capacity.publish();
+    this.addAll();
+  }
+
+  /** Those that are what the settings say. */
+  #onDemandClasses(): string[] {
+    const { settings } = this.#parts;
+    return [...this.caches.classes.values()]
+      .filter(
+        ({ name, provisioner }) =>
+          settings.classes.get(name)?.way === 'on-demand' && provisioner === PROVISIONER,
+      )
+      .map(({ name }) => name);
+  }
+
+  #volumesBelowRoot(): VolumeView[] {
+    return [...this.caches.volumes.all()].filter(
+      ({ path }) => pathBelow(this.#parts.root, path) !== undefined,
+    );
+  }
+
+  #ownVolumes(): VolumeView[] {
+    return this.#volumesBelowRoot().filter(({ hasFinalizer }) => hasFinalizer);
+  }
+}

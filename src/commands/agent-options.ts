@@ -1,0 +1,121 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Reserve } from '../agent/reserve.ts';
+import { DEFAULT_ROOT } from '../tars/host-path.ts';
+import { INSTALLED } from './installed.ts';
+import type { LogOptions } from './log-options.ts';
+import { numberBetween } from './numbers.ts';
+import type { SettingsOptions } from './settings-options.ts';
+
+export interface AgentCommandOptions extends LogOptions, SettingsOptions {
+  readonly nodeName?: string;
+  readonly root: string;
+  readonly requireMountPoint: boolean;
+  readonly initPool: boolean;
+  readonly reserve: Reserve;
+  /** Seconds. */
+  readonly offerTtl: number;
+  readonly lookUpInterval: number;
+  readonly maxDeleteRate: number;
+  readonly allowOtherHostname: boolean;
+  readonly namespace: string;
+  readonly metricsPort: number;
+  readonly bindAddress?: string;
+  readonly kubeconfig?: string;
+}
+
+/** Where a node's volumes are, and the API server that knows them. */
+export function addRootOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--root <dir>', 'where volumes are, a real directory, best a disk of its own')
+        .env('TLV_ROOT')
+        .argParser(absolute)
+        .default(DEFAULT_ROOT),
+    )
+    .addOption(
+      new Option('--require-mount-point', 'do nothing unless something is mounted at the root')
+        .env('TLV_REQUIRE_MOUNT_POINT')
+        .default(false),
+    )
+    .addOption(
+      new Option(
+        '--kubeconfig <file>',
+        'how to reach the API server (default: the usual places, then the pod)',
+      ).env('TLV_KUBECONFIG'),
+    );
+}
+
+export function addAgentOptions(command: Command): void {
+  command.addOption(new Option('--node-name <name>', 'the node that it runs on').env('TLV_NODE_NAME'));
+  addRootOptions(command);
+  command
+    .addOption(
+      new Option('--namespace <name>', 'where its Lease and its capacities are')
+        .env('TLV_NAMESPACE')
+        .default(INSTALLED.namespace),
+    )
+    .addOption(
+      new Option(
+        '--init-pool',
+        "make what is at the root this node's storage, whatever was there before, and end: for a new disk in place of an old one",
+      ).default(false),
+    )
+    .addOption(
+      new Option('--reserve <size>', 'what is never promised of the disk: a share (10%) or a size (5Gi)')
+        .env('TLV_RESERVE')
+        .argParser(reserve)
+        .default(Reserve.parse('10%'), '10%'),
+    )
+    .addOption(
+      new Option('--offer-ttl <seconds>', 'per node: how long an offer stands when no claim waits any more')
+        .env('TLV_OFFER_TTL')
+        .argParser(numberBetween(0, 604_800))
+        .default(600),
+    )
+    .addOption(
+      new Option('--look-up-interval <seconds>', 'how often to look for what no watch brings')
+        .env('TLV_LOOK_UP_INTERVAL')
+        .argParser(numberBetween(1, 86_400))
+        .default(600),
+    )
+    .addOption(
+      new Option('--max-delete-rate <number>', 'files and directories a second, when removing data')
+        .env('TLV_MAX_DELETE_RATE')
+        .argParser(numberBetween(1, 1_000_000))
+        .default(2000),
+    )
+    .addOption(
+      new Option(
+        '--allow-other-hostname',
+        'serve although the hostname label is not the name of the node (needs deploy/components/relaxed-hostname)',
+      )
+        .env('TLV_ALLOW_OTHER_HOSTNAME')
+        .default(false),
+    )
+    .addOption(
+      new Option('--metrics-port <port>', 'HTTP port of /metrics, /healthz and /readyz; 0 takes a free one')
+        .env('TLV_METRICS_PORT')
+        .argParser(numberBetween(0, 65535, { whole: true }))
+        .default(9808),
+    )
+    .addOption(
+      new Option('--bind-address <address>', 'address to listen on (default: all, IPv4 and IPv6)').env(
+        'TLV_BIND_ADDRESS',
+      ),
+    );
+}
+
+function reserve(text: string): Reserve {
+  const read = Reserve.parse(text);
+  if (!read) throw new InvalidArgumentError('expected a share such as 10%, or a size such as 5Gi.');
+  return read;
+}
+
+/** Without what would make two texts of one path. */
+function absolute(text: string): string {
+  const plain = text.replace(/\/+$/, '');
+  const parts = plain.split('/').slice(1);
+  if (plain.startsWith('/') && parts.every((part) => part !== '' && part !== '.' && part !== '..'))
+    return plain;
+  throw new InvalidArgumentError('expected an absolute path without . or .. in it, and not / itself.');
+}

@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import { Readiness } from '../admission/readiness.ts';
+import { MetricsServer } from '../admission/metrics-server.ts';
+import { Agent } from '../agent/agent.ts';
+import { initPool } from '../agent/init-pool.ts';
+import { AgentMetrics } from '../agent/metrics.ts';
+import { OtherHostname } from '../agent/node-identity.ts';
+import { FileFault } from '../agent/os/errors.ts';
+import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import type { AgentCommandOptions } from './agent-options.ts';
+import { EXIT, type ExitCode, type Io } from './io.ts';
+import { createLog } from './log.ts';
+import { listen, nextSignal, StartFault } from './serving.ts';
+
+/** Runs until a signal comes. Whatever keeps it from starting for good is said in one line. */
+export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<ExitCode> {
+  const log = createLog(options, io);
+  try {
+    const { nodeName } = options;
+    if (nodeName === undefined || nodeName === '') {
+      throw new StartFault('no node: name the one that this runs on with --node-name');
+    }
+    const config = loadKubeConfig(options.kubeconfig);
+    if (options.initPool) {
+      const said = await initPool({ ...options, node: nodeName, config });
+      io.stdout.write(`${said}\n`);
+      return EXIT.ok;
+    }
+    await run({ ...options, nodeName }, config, log);
+    return EXIT.ok;
+  } catch (error) {
+    if (!isStartFault(error)) throw error;
+    io.stderr.write(`tlv agent: ${error.message}\n`);
+    return EXIT.unusable;
+  }
+}
+
+async function run(
+  options: AgentCommandOptions & { readonly nodeName: string },
+  config: ReturnType<typeof loadKubeConfig>,
+  log: Logger,
+): Promise<void> {
+  const metrics = new AgentMetrics(manifest.version);
+  const { classes, modePattern } = options;
+  const agent = new Agent({
+    ...options,
+    config,
+    node: options.nodeName,
+    settings: { classes, modePattern },
+    offerTtlMs: options.offerTtl * 1000,
+    lookUpMs: options.lookUpInterval * 1000,
+    logger: log,
+    observer: metrics,
+  });
+  metrics.watch(agent);
+  const readiness = new Readiness([{ name: 'agent', missing: () => agent.missing() }]);
+  const server = new MetricsServer(metrics.registry, readiness);
+  const metricsPort = await listen(server, options.metricsPort, options.bindAddress);
+  log.info(
+    { metricsPort, node: options.nodeName, root: options.root, version: manifest.version },
+    'listening',
+  );
+  const ended = nextSignal();
+  try {
+    // A signal must end it while it waits for its node, too.
+    await Promise.race([agent.start().then(() => ended), ended]);
+    log.info({ signal: await ended }, 'shutting down');
+  } finally {
+    readiness.shutDown();
+    await agent.stop();
+    await server.close();
+  }
+  log.info({}, 'stopped');
+}
+
+function isStartFault(error: unknown): error is Error {
+  return (
+    error instanceof StartFault ||
+    error instanceof KubeConfigError ||
+    error instanceof OtherHostname ||
+    error instanceof FileFault
+  );
+}

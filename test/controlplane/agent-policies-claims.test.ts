@@ -1,0 +1,102 @@
+import { OURS, SELECTED_NODE } from '../../src/tars/vocabulary.ts';
+import { claim } from '../unit/builders.ts';
+import { accepted, AGENT, type Agent, AgentCluster, noRight, refused } from './agent-policies-cluster.ts';
+import { annotate, CLAIMS, label, SYSTEM } from './agent-policies-objects.ts';
+
+/** A claim is its owner's: of its own node's an agent may drop the choice of the node and write the route, no more. */
+
+describe('the policy on claims that agents change', function () {
+  this.timeout(120_000);
+  this.slow(2000);
+  let cluster: AgentCluster;
+  let agent: Agent;
+
+  before(async () => {
+    cluster = await AgentCluster.start({ nodes: ['node-1', 'node-2'] });
+    agent = await cluster.agentOf('node-1');
+    await cluster.given('stored', 'node-2');
+    await cluster.given('kept', 'node-1', { finalizers: ['example.com/held'], labels: { team: 'a' } });
+    await cluster.given('waiting', undefined);
+    await cluster.inForce(() =>
+      agent.patch(`${CLAIMS}/stored?dryRun=All`, annotate({ [SELECTED_NODE]: null })),
+    );
+  });
+  after(async () => cluster?.stop());
+
+  it("lets an agent route its node's and drop the scheduler's choice, once", async () => {
+    const path = await cluster.given('own', 'node-1');
+    await accepted(agent.patch(path, label({ 'local.tars.io/node': null })));
+    await accepted(agent.patch(path, label({ 'local.tars.io/node': 'node-1' })));
+    await accepted(
+      agent.patch(path, {
+        metadata: { annotations: { [SELECTED_NODE]: null }, labels: { 'local.tars.io/node': null } },
+      }),
+    );
+    await refused(
+      agent.patch(path, label({ 'local.tars.io/node': 'node-1' })),
+      'selected-node]: Forbidden: "": ',
+    );
+  });
+
+  it('refuses whatever else of it', async () => {
+    const owner = { apiVersion: 'v1', kind: 'Pod', name: 'a', uid: 'b' };
+    const rows: readonly (readonly [object, string])[] = [
+      [
+        annotate({ [SELECTED_NODE]: 'node-2' }),
+        `metadata.annotations[${SELECTED_NODE}]: Forbidden: "node-2": an agent may drop`,
+      ],
+      [
+        label({ 'local.tars.io/node': 'node-2' }),
+        'metadata.labels[local.tars.io/node]: Forbidden: "node-2": ',
+      ],
+      [
+        annotate({ 'tars.io/LocalVolumeUID': '1' }),
+        'metadata.annotations[tars.io/LocalVolumeUID]: Forbidden: "1": ',
+      ],
+      [
+        annotate({ 'tars.io/LocalVolumeUID': null }),
+        'metadata.annotations[tars.io/LocalVolumeUID]: Forbidden: "": ',
+      ],
+      [label({ team: 'b' }), 'metadata.labels[team]: Forbidden: "b": '],
+      [label({ team: null }), 'metadata.labels[team]: Forbidden: "": '],
+      [{ spec: { volumeName: 'own' } }, 'spec: Forbidden: it is not what it was'],
+      [{ metadata: { finalizers: null } }, 'metadata.finalizers: Forbidden: '],
+      [{ metadata: { ownerReferences: [owner] } }, 'metadata.ownerReferences: Forbidden: '],
+    ];
+    for (const [patch, says] of rows)
+      await refused(agent.patch(`${CLAIMS}/kept`, patch), `denied request: ${says}`);
+  });
+
+  it("refuses another node's, and one that no node has yet", async () => {
+    const drop = annotate({ [SELECTED_NODE]: null });
+    await refused(
+      agent.patch(`${CLAIMS}/stored`, drop),
+      `denied request: metadata.annotations[${SELECTED_NODE}]: Forbidden: "node-2": the agent of node node-1 may only change claims that the scheduler gave to its node; `,
+    );
+    await refused(
+      agent.patch(`${CLAIMS}/waiting`, annotate({ [SELECTED_NODE]: 'node-1' })),
+      'Forbidden: "": ',
+    );
+  });
+
+  it('comes after the rights: no status, no new ones, no deletion', async () => {
+    await noRight(agent.patch(`${CLAIMS}/kept/status`, { status: { phase: 'Lost' } }));
+    await noRight(agent.create(CLAIMS, claim('new')));
+    await noRight(agent.delete(`${CLAIMS}/kept`));
+  });
+
+  it('stays within their cost budget on thousands of annotations', async () => {
+    const many = Array.from({ length: 3_000 }, (_, index) => [index.toString(36), ''] as const);
+    const annotations = { ...Object.fromEntries(many), [SELECTED_NODE]: 'node-1' };
+    const path = await cluster.given('many', undefined, { annotations });
+    await accepted(agent.patch(path, annotate({ [SELECTED_NODE]: null })));
+  });
+
+  it('refuses a token that names no node', async () => {
+    const unbound = cluster.holder((await cluster.kubectl('-n', SYSTEM, 'create', 'token', AGENT)).trim());
+    const says = 'denied request: userInfo.extra[authentication.kubernetes.io/node-name]: Required value: ';
+    await refused(unbound.patch(`${CLAIMS}/waiting`, label({ [OURS.node]: null })), says);
+  });
+
+  it('is no concern of anybody else', () => cluster.kubectl('annotate', 'pvc', 'kept', 'a=b'));
+});

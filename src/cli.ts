@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.ts';
 import { EXIT, type ExitCode, type Io } from './commands/io.ts';
 import { orphansCommand } from './commands/orphans.ts';
 import { renderCommand } from './commands/render.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { UnusableInput } from './offline/unusable-input.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -26,6 +27,7 @@ async function main(io: Io): Promise<ExitCode> {
     webhookCommand(io, finish),
     agentCommand(io, finish),
     orphansCommand(io, finish),
+    sweepCommand(io, finish),
     certsCommand(io, finish),
   ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(--help shows the options)'));

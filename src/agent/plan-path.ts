@@ -26,15 +26,18 @@ export function planPath(state: PathState): Decision {
 const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
 
 /** Claims that wait for a volume here, in the order in which they are served. */
-export const waiting = ({ claims }: PathState): ClaimView[] =>
+const waiting = ({ claims }: PathState): ClaimView[] =>
   claims.filter(({ isDeleting, volumeName, phase }) => !isDeleting && !volumeName && phase === 'Pending');
 
 function begin(state: PathState): Decision {
-  const [claim, ...others] = waiting(state);
+  const claims = waiting(state);
+  const isFilled = state.found.kind === 'filled';
+  const claim = (isFilled ? claims.find(({ mayAdopt }) => mayAdopt) : undefined) ?? claims[0];
   if (!claim) return NOTHING;
-  const refused = others.filter(({ way }) => way === 'on-demand').map((other) => taken(state, other, claim));
-  const first = state.found.kind === 'filled' && !claim.mayAdopt ? [notEmpty(state, claim)] : undefined;
-  if (first) return steps(...first, ...refused);
+  const refused = claims
+    .filter((other) => other !== claim && other.way === 'on-demand')
+    .map((other) => taken(state, other, claim));
+  if (isFilled && !claim.mayAdopt) return steps(notEmpty(state, claim), ...refused);
   const decision = provision(state, claim);
   return decision.kind === 'steps' && refused.length > 0
     ? { ...decision, steps: [...decision.steps, ...refused] }
@@ -44,22 +47,30 @@ function begin(state: PathState): Decision {
 /** Something was begun for a claim, or made and known to the cluster; now there is no volume. */
 function goOn(state: PathState, entry: LedgerEntry): Decision {
   const { claim: owner } = entry;
-  if (owner === undefined) {
-    const claim = waiting(state).find(({ way }) => way === 'per-node');
-    return claim && state.found.kind !== 'filled' ? provision(state, claim) : undo(state, entry);
-  }
+  if (owner === undefined) return goOnOffering(state, entry);
   const known = state.claims.find(({ uid }) => uid === owner.uid);
   if (known && !known.isDeleting) return restore(state, entry, known);
   if (!state.live) return { kind: 'look', volume: entry.volume, claim: owner };
   // The cache is late, or the claim was left out by a filter; the volume comes by the watch.
-  if (state.live.volume && state.live.volume.pool === state.site.pool) return LATER;
+  if (isKnownOurs(state)) return LATER;
   const { claim } = state.live;
   return claim?.uid === owner.uid ? follow(state, entry, claim) : undo(state, entry);
+}
+
+/** It was for nobody in particular. */
+function goOnOffering(state: PathState, entry: LedgerEntry): Decision {
+  const claim = waiting(state).find(({ way }) => way === 'per-node');
+  if (claim && state.found.kind !== 'filled') return provision(state, claim);
+  if (!state.live) return { kind: 'look', volume: entry.volume, claim: undefined };
+  // The cache is late: somebody may be about to take it.
+  return isKnownOurs(state) ? LATER : undo(state, entry);
 }
 
 /** The claim lives, and the caches do not have it. */
 function follow(state: PathState, entry: LedgerEntry, claim: LiveClaim): Decision {
   if (claim.volumeName === entry.volume && claim.view) return restore(state, entry, claim.view);
+  // It comes back to this path when it is mended.
+  if (claim.view && 'fault' in claim.view.wanted && !claim.isDeleting) return NOTHING;
   const isComing = claim.volumeName === undefined && claim.selectedNode === state.site.node;
   return isComing && !claim.isDeleting ? LATER : undo(state, entry);
 }
@@ -74,9 +85,13 @@ function restore(state: PathState, entry: LedgerEntry, claim: ClaimView): Decisi
     return steps({ do: 'say', about: aboutClaim(claim), reason: 'VolumeDataMissing', message });
   }
   // While it was being made nobody could have written to it but somebody else.
-  if (entry.state === 'making' && found.kind === 'filled') return steps(notEmpty(state, claim));
+  if (entry.state === 'making' && found.kind === 'filled' && !claim.mayAdopt) {
+    return steps(notEmpty(state, claim));
+  }
   return provision(state, claim);
 }
+
+const isKnownOurs = ({ live, site }: PathState): boolean => live?.volume?.pool === site.pool;
 
 /** Its claim does not come back. What is empty goes; data stays, for people to decide on. */
 function undo(state: PathState, entry: LedgerEntry): Decision {
@@ -107,9 +122,10 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
 
 function notEmpty(state: PathState, claim: ClaimView): Step {
   const { entry, site } = state;
-  const owner = entry?.claim
-    ? `the data of claim ${claimText(entry.claim)} (uid ${entry.claim.uid})`
-    : 'data';
+  const owner =
+    entry?.claim && entry.state !== 'making'
+      ? `the data of claim ${claimText(entry.claim)} (uid ${entry.claim.uid})`
+      : 'data';
   return {
     do: 'say',
     about: aboutClaim(claim),

@@ -63,6 +63,8 @@ function missing(state: PathState, volume: VolumeView): Step {
 function owned({ found, path }: PathState, claim: ClaimView, entry: LedgerEntry): Step[] {
   if ('fault' in claim.wanted || found.kind === 'absent' || found.kind === 'blocked') return [];
   const { owner } = claim.wanted;
+  // What is seen there may be the owner of what is mounted over it.
+  if (found.kind === 'mounted') return isSame(owner, entry.owner) ? [] : [unreachable(path, claim, owner)];
   if (!isSame(owner, entry.owner)) {
     const message = `owner and mode of ${path} are ${ownerText(owner)} now, as the claim's annotations say; they were ${ownerText(entry.owner)}`;
     // Applied first: while the ledger has the old owner, a crash here is one more change to apply.
@@ -77,6 +79,11 @@ function owned({ found, path }: PathState, claim: ClaimView, entry: LedgerEntry)
   return [{ do: 'say', about: aboutClaim(claim), reason: 'OwnerDrifted', message }];
 }
 
+function unreachable(path: string, claim: ClaimView, owner: LedgerEntry['owner']): Step {
+  const message = `owner and mode of ${path} are not made ${ownerText(owner)}, as the claim's annotations say: something is mounted at or below it; unmount it`;
+  return { do: 'say', about: aboutClaim(claim), reason: 'OwnerDrifted', message };
+}
+
 const isSame = (one: LedgerEntry['owner'], other: LedgerEntry['owner']): boolean =>
   one.uid === other.uid && one.gid === other.gid && one.mode === other.mode;
 
@@ -88,10 +95,32 @@ function letGo(state: PathState, volume: VolumeView): Decision {
   const { live } = state;
   if (!live) return { kind: 'look', volume: volume.name, claim: volume.claim };
   if (!live.volume || live.volume.uid !== volume.uid) return { kind: 'steps', steps: [], againMs: 1000 };
+  if (isBoundElsewhere(live)) return dropUnused(state, live.volume);
   // Any other policy than Delete means that somebody wants the data.
   return live.volume.reclaimPolicy === 'Delete'
     ? reclaim(state, live.volume, live)
     : retain(state, live.volume);
+}
+
+/** Its claim is there and got another volume: the controller calls this one Released, and nobody ever used it. */
+function isBoundElsewhere({ volume, claim }: LiveLook): boolean {
+  const bound = claim?.uid === volume?.claim?.uid ? claim?.volumeName : undefined;
+  return volume?.phase === 'Released' && bound !== undefined && bound !== volume.name;
+}
+
+/** What is in it is not its claim's, so that no policy speaks of it. */
+function dropUnused(state: PathState, volume: VolumeView): Decision {
+  const { found, path, site } = state;
+  const message = `claim ${claimText(volume.claim ?? { namespace: '', name: '' })} has another volume than ${path} on node ${site.node}`;
+  const told: Step = { do: 'say', about: aboutVolume(volume), reason: 'VolumeWithdrawn', message };
+  const release: Step = { do: 'release', volume, as: 'released' };
+  return found.kind === 'empty' || found.kind === 'absent'
+    ? steps(release, { do: 'discard' }, { do: 'forget' }, told)
+    : steps(
+        { do: 'record', entry: { ...entryOf(state), state: 'kept', volumeUid: volume.uid } },
+        release,
+        told,
+      );
 }
 
 function reclaim(state: PathState, volume: VolumeView, live: LiveLook): Decision {

@@ -21,7 +21,7 @@ export function plan(state: PathState): Decision {
 }
 
 /** Finalizer, pool and ledger say so, all three. */
-export function isOurs(volume: VolumeView, { site, entry }: PathState): boolean {
+function isOurs(volume: VolumeView, { site, entry }: PathState): boolean {
   return volume.hasFinalizer && volume.pool === site.pool && entry?.volume === volume.name;
 }
 

@@ -53,7 +53,6 @@ function ownerHere(state: PathState, wanted: Wanted): LedgerEntry['owner'] {
 
 function entryFor(state: PathState, claim: ClaimView, wanted: Wanted): LedgerEntry {
   const { namespace, name, uid } = claim;
-  const isBound = claim.volumeName !== undefined;
   return {
     version: 1,
     state: 'making',
@@ -61,9 +60,14 @@ function entryFor(state: PathState, claim: ClaimView, wanted: Wanted): LedgerEnt
     // A claim that was bound before gets the volume that it names.
     volume: claim.volumeName ?? persistentVolumeName(wanted.address, state.site.node, absolutePath(state)),
     storageClass: claim.storageClass,
-    ...(claim.way === 'on-demand' || isBound ? { claim: { namespace, name, uid } } : {}),
+    ...(isOffer(state, claim) ? {} : { claim: { namespace, name, uid } }),
     owner: wanted.owner,
   };
+}
+
+/** For any claim that fits. What holds data already is for nobody but the claim that has a right to it. */
+function isOffer({ found }: PathState, { way, volumeName }: ClaimView): boolean {
+  return way === 'per-node' && volumeName === undefined && found.kind !== 'filled';
 }
 
 function volumeFor(
@@ -74,7 +78,6 @@ function volumeFor(
   name: string,
 ) {
   const { namespace, name: claimName, uid, way } = claim;
-  const isOffer = way === 'per-node' && claim.volumeName === undefined;
   return persistentVolume({
     name,
     address,
@@ -88,7 +91,7 @@ function volumeFor(
     size: directorySize(claim.request),
     sizeEnforced: false,
     reclaimPolicy: storageClass.reclaimPolicy,
-    ...(isOffer ? {} : { claim: { namespace, name: claimName, uid } }),
+    ...(isOffer(state, claim) ? {} : { claim: { namespace, name: claimName, uid } }),
   });
 }
 
@@ -99,10 +102,11 @@ function told(state: PathState, claim: ClaimView, volume: string): Step {
     const message = `volume ${volume} was gone and is made again; its data at ${where} was not touched`;
     return { do: 'say', about, reason: 'VolumeRestored', message };
   }
-  if (claim.way === 'per-node') {
+  if (isOffer(state, claim)) {
     return { do: 'say', about, reason: 'VolumeOffered', message: `volume ${volume} is offered: ${where}` };
   }
-  const filled = state.found.kind === 'filled' && state.entry?.claim?.uid !== claim.uid;
+  const isOwn = state.entry?.claim?.uid === claim.uid && state.entry.state !== 'making';
+  const filled = state.found.kind === 'filled' && !isOwn;
   return filled
     ? { do: 'say', about, reason: 'VolumeAdopted', message: `volume ${volume} has the data at ${where}` }
     : { do: 'say', about, reason: 'VolumeProvisioned', message: `volume ${volume} is ${where}` };

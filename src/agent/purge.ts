@@ -18,7 +18,7 @@ export interface PurgeOptions {
 }
 
 /** Why a directory is not purged, in words. */
-export class PurgeRefused extends Error {
+class PurgeRefused extends Error {
   override readonly name = 'PurgeRefused';
 }
 

@@ -37,6 +37,9 @@ export interface ReconcilerOptions {
   readonly published: () => Promise<void>;
 }
 
+/** A watch that takes longer is broken, and a list comes. */
+const UNSEEN_MS = 5000;
+
 /**
  * Brings one key at a time to where it should be: gathers what is known, asks the plan, does the steps.
  *
@@ -47,6 +50,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Since when an offer has had no claim waiting. */
   readonly #idleSince = new Map<VolumePath, number>();
+  /** When a volume was made that the watch has not brought yet. */
+  readonly #createdAt = new Map<VolumePath, number>();
   /** Since when a path has had something to do. */
   readonly #dueSince = new Map<string, number>();
 
@@ -70,6 +75,8 @@ export class Reconciler {
 
   async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
     const { queue, clock } = this.#options;
+    const unseenMs = this.#unseenMs(path);
+    if (unseenMs > 0) return queue.addAfter(path, unseenMs);
     const hands = this.#options.hands(pool);
     let state = await this.#observe(path, pool, hands);
     let decision = plan(state);
@@ -83,6 +90,17 @@ export class Reconciler {
     for (const step of decision.steps) await execute(step, state, hands);
     this.#done(path, decision);
     if (decision.againMs !== undefined) queue.addAfter(path, decision.againMs);
+  }
+
+  /** How long to wait for the watch to bring a volume that was just made; else each claim would be tried twice. */
+  #unseenMs(path: VolumePath): number {
+    const { caches, clock } = this.#options;
+    const createdAt = this.#createdAt.get(path);
+    if (createdAt === undefined) return 0;
+    const restMs = createdAt + UNSEEN_MS - clock.now();
+    if (restMs > 0 && caches.volumes.at(path).length === 0) return restMs;
+    this.#createdAt.delete(path);
+    return 0;
   }
 
   async #observe(path: VolumePath, pool: HealthyPool, { backend, ledger }: Hands): Promise<PathState> {
@@ -122,7 +140,10 @@ export class Reconciler {
     const did = new Set(steps.map((step) => step.do));
     const seconds = (clock.now() - (this.#dueSince.get(path) ?? clock.now())) / 1000;
     this.#dueSince.delete(path);
-    if (did.has('create-volume')) observer?.provisioned?.(seconds);
+    if (did.has('create-volume')) {
+      this.#createdAt.set(path, clock.now());
+      observer?.provisioned?.(seconds);
+    }
     if (did.has('retire')) observer?.reclaimed?.(seconds);
     if (did.has('make') || did.has('retire')) spaceChanged();
     // The path is free, and somebody may wait for it.

@@ -51,8 +51,9 @@ const TABLE: readonly Refusal[] = [
     state.path.startsWith(`${live.volume?.claim?.namespace ?? ''}/`)
       ? undefined
       : `it was bound to a claim of namespace ${live.volume?.claim?.namespace ?? ''}, and its directory is another's`,
-  ({ state, live }) =>
-    state.entry?.claim?.uid === live.volume?.claim?.uid
+  // An offer is nobody's in the ledger until it is seen to be bound, which may all happen while the agent is away.
+  ({ state: { entry }, live }) =>
+    entry?.claim === undefined || entry.claim.uid === live.volume?.claim?.uid
       ? undefined
       : 'the ledger has its data as that of another claim',
   ({ live }) =>

@@ -93,7 +93,7 @@ export class Running {
       // While there is a fault, what is remembered is left as it is: people may have written it.
       annotations: () => (this.health.pool ? { [OURS.pool]: this.health.pool.id } : noAnnotations),
       clock,
-      observer: { failed: (error) => logger.warn({}, `the heartbeat failed: ${error.message}`) },
+      observer: this.#heartbeats(),
     });
   }
 
@@ -125,6 +125,21 @@ export class Running {
     const { pool } = this.health;
     if (!pool) return [];
     return findOrphans(pool, (path) => this.caches.volumes.at(path).length > 0);
+  }
+
+  /** Who was silent for long may have been swept: what the scheduler is told has to be there again. */
+  #heartbeats(): { beaten(): void; failed(error: Error): void } {
+    let wasSilent = false;
+    return {
+      beaten: () => {
+        if (wasSilent) void this.capacity.republish();
+        wasSilent = false;
+      },
+      failed: (error) => {
+        wasSilent = true;
+        this.#parts.logger.warn({}, `the heartbeat failed: ${error.message}`);
+      },
+    };
   }
 
   #reconciler(): Reconciler {

@@ -10,19 +10,22 @@ export interface SettingsOptions {
 }
 
 export function addSettingsOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--classes <list>', 'served storage classes: NAME=on-demand|per-node|discovery[:enforced],…')
-        .env('TLV_CLASSES')
-        .argParser(readClasses)
-        .default(parseClasses(DEFAULT_CLASSES), DEFAULT_CLASSES),
-    )
-    .addOption(
-      new Option('--mode-pattern <name>', `seed (${MODE_PATTERNS.seed}) or posix (${MODE_PATTERNS.posix})`)
-        .env('TLV_MODE_PATTERN')
-        .choices(Object.keys(MODE_PATTERNS))
-        .default('seed'),
-    );
+  return addClassesOption(command).addOption(
+    new Option('--mode-pattern <name>', `seed (${MODE_PATTERNS.seed}) or posix (${MODE_PATTERNS.posix})`)
+      .env('TLV_MODE_PATTERN')
+      .choices(Object.keys(MODE_PATTERNS))
+      .default('seed'),
+  );
+}
+
+/** For what looks at no modes. */
+export function addClassesOption(command: Command): Command {
+  return command.addOption(
+    new Option('--classes <list>', 'served storage classes: NAME=on-demand|per-node|discovery[:enforced],…')
+      .env('TLV_CLASSES')
+      .argParser(readClasses)
+      .default(parseClasses(DEFAULT_CLASSES), DEFAULT_CLASSES),
+  );
 }
 
 function readClasses(text: string): ReadonlyMap<string, ClassSetting> {

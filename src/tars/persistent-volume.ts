@@ -5,7 +5,7 @@ import type { ClassWay } from './settings.ts';
 import { FINALIZER, HOSTNAME_LABEL, LABEL, OURS } from './vocabulary.ts';
 
 /** What a directory says it holds where its claim asks for less (seed): a placeholder, nobody enforces it. */
-export const DIRECTORY_SIZE = '5Gi';
+const DIRECTORY_SIZE = '5Gi';
 
 const NAME_MAX = 253;
 /** 80 bits: two paths never share a name. */

@@ -1,0 +1,65 @@
+import { Command, Option } from 'commander';
+import { INSTALLED } from './installed.ts';
+import type { ExitCode, Io } from './io.ts';
+import { addLogOptions, type LogOptions } from './log-options.ts';
+import { numberBetween } from './numbers.ts';
+import { addClassesOption, type SettingsOptions } from './settings-options.ts';
+
+export interface SweepOptions extends LogOptions, Pick<SettingsOptions, 'classes'> {
+  /** Seconds. */
+  readonly delay: number;
+  readonly namespace: string;
+  readonly metricsPort: number;
+  readonly bindAddress?: string;
+  readonly kubeconfig?: string;
+}
+
+export function sweepCommand(io: Io, finish: (code: ExitCode) => void): Command {
+  const command = new Command('sweep')
+    .summary('do what is left to do for nodes and agents that are gone')
+    .description(
+      'For nodes and agents that have been gone for long enough: claims that were sent there and have no volume yet are ' +
+        'sent elsewhere, capacity that nobody has any more is withdrawn, and volumes that nobody wants are let go. ' +
+        'Data on disks is never touched. Several may run; one of them leads, by a Lease. SIGTERM ends it in good order.',
+    );
+  addSweepOptions(command);
+  return addLogOptions(addClassesOption(command))
+    .addHelpText('after', '\nExit code: 0 ended by a signal, 2 it cannot start.')
+    .action(async (options: SweepOptions) => {
+      // Loaded here only: the Kubernetes client takes as long to load as `tlv check` to run.
+      const { serveSweep } = await import('./sweep-serve.ts');
+      finish(await serveSweep(options, io));
+    });
+}
+
+function addSweepOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--delay <seconds>', 'how long a node must be gone, or its agent silent')
+        .env('TLV_DELAY')
+        .argParser(numberBetween(1, 604_800))
+        .default(300),
+    )
+    .addOption(
+      new Option('--namespace <name>', 'where its Lease is, and Leases and capacities of the agents are')
+        .env('TLV_NAMESPACE')
+        .default(INSTALLED.namespace),
+    )
+    .addOption(
+      new Option('--metrics-port <port>', 'HTTP port of /metrics, /healthz and /readyz; 0 takes a free one')
+        .env('TLV_METRICS_PORT')
+        .argParser(numberBetween(0, 65535, { whole: true }))
+        .default(8081),
+    )
+    .addOption(
+      new Option('--bind-address <address>', 'address to listen on (default: all, IPv4 and IPv6)').env(
+        'TLV_BIND_ADDRESS',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--kubeconfig <file>',
+        'how to reach the API server (default: the usual places, then the pod)',
+      ).env('TLV_KUBECONFIG'),
+    );
+}

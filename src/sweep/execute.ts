@@ -1,0 +1,103 @@
+import type { ApiWriter, CallOptions } from '../cluster/api-writer.ts';
+import type { EventRecorder } from '../cluster/event-recorder.ts';
+import { ApiStatusError } from '../cluster/faults.ts';
+import { leasePath } from '../cluster/lease-object.ts';
+import { OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
+import type { Reason, Step } from './plan.ts';
+import { stillHolds } from './second-look.ts';
+import type { VolumeView, WaitingClaim } from './views.ts';
+
+export interface Tools {
+  readonly writer: Pick<ApiWriter, 'get' | 'patch' | 'remove'>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  /** The product's own. */
+  readonly namespace: string;
+  /** For words: how long was waited. */
+  readonly delaySeconds: number;
+}
+
+/** True when it is done, false when there was no reason for it any more. Every change is on condition of what was seen. */
+export async function execute(step: Step, tools: Tools, signal: AbortSignal): Promise<boolean> {
+  for (const reason of step.because) {
+    if (!(await stillHolds(reason, tools.namespace, tools.writer, signal))) return false;
+  }
+  try {
+    await change(step, tools, { signal });
+  } catch (error) {
+    // What is gone needs nothing more.
+    if (error instanceof ApiStatusError && error.status === 404) return false;
+    throw error;
+  }
+  tell(step, tools);
+  return true;
+}
+
+function change(step: Step, { writer }: Tools, options: CallOptions): Promise<unknown> {
+  switch (step.kind) {
+    case 'free-claim':
+      return writer.patch(claimPath(step.object), freedClaim(step.object), 'merge', options);
+    case 'remove-capacity': {
+      const { namespace, name, uid } = step.object;
+      return writer.remove(capacityPath(namespace, name), { uid }, options);
+    }
+    case 'remove-lease': {
+      const { uid, resourceVersion } = step.object;
+      return writer.remove(leasePath(step.object), { uid, resourceVersion }, options);
+    }
+    case 'delete-volume': {
+      const { uid, resourceVersion } = step.object;
+      return writer.remove(volumePath(step.object), { uid, resourceVersion }, options);
+    }
+    case 'let-go-volume':
+      return writer.patch(volumePath(step.object), withoutFinalizer(step.object), 'json', options);
+  }
+}
+
+/** A resourceVersion in a merge patch is a condition; null takes a key away. */
+function freedClaim({ resourceVersion }: WaitingClaim): object {
+  const annotations = { [SELECTED_NODE]: null };
+  return { metadata: { resourceVersion, annotations, labels: { [OURS.node]: null } } };
+}
+
+/** Other finalizers stay: each is somebody's. */
+function withoutFinalizer({ resourceVersion, finalizerIndex }: VolumeView): object[] {
+  return [
+    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+    { op: 'remove', path: `/metadata/finalizers/${finalizerIndex}` },
+  ];
+}
+
+function tell(step: Step, { events, delaySeconds }: Tools): void {
+  if (step.kind === 'free-claim') {
+    const reference = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...identity(step.object) };
+    const why = step.because
+      .map((reason) => wordsFor(reason, step.object.selectedNode, delaySeconds))
+      .join('; ');
+    const message = `${why}. The claim has no volume yet: the choice of that node is dropped, so that the scheduler chooses again.`;
+    events.record(reference, 'Warning', 'SelectedNodeDropped', message);
+  } else if (step.kind === 'let-go-volume') {
+    const { hostname, path } = step.object;
+    const reference = { apiVersion: 'v1', kind: 'PersistentVolume', ...identity(step.object) };
+    const message = `There has been no node ${hostname} for more than ${delaySeconds} s: the volume is let go. Its data was not removed: it is still on the disk of that node, at ${path}.`;
+    events.record(reference, 'Warning', 'VolumeLetGo', message);
+  }
+}
+
+function identity({ namespace, name, uid }: Step['object']) {
+  return { name, uid, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** Why, for people. */
+export function wordsFor(reason: Reason, node: string, delaySeconds: number): string {
+  if (reason.kind !== 'agent-silent') return `There has been no node ${node} for more than ${delaySeconds} s`;
+  const since = reason.renewTime === '' ? '' : ` since ${reason.renewTime}`;
+  return `Nothing has been heard of the agent of node ${node}${since}, for more than ${delaySeconds} s`;
+}
+
+const volumePath = ({ name }: VolumeView): string => `/api/v1/persistentvolumes/${encodeURIComponent(name)}`;
+
+const claimPath = ({ namespace, name }: WaitingClaim): string =>
+  `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
+
+const capacityPath = (namespace: string, name: string): string =>
+  `/apis/storage.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/csistoragecapacities/${encodeURIComponent(name)}`;

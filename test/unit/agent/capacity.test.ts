@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { Capacity } from '../../../src/agent/capacity.ts';
+import { ApiStatusError } from '../../../src/cluster/faults.ts';
+import { silentLogger } from '../../../src/cluster/observer.ts';
+import { FakeClock } from '../cluster/fake-clock.ts';
+
+const MI = 2 ** 20;
+
+describe('what a node tells the scheduler of its room', () => {
+  const calls: string[] = [];
+  const stored = new Map<string, { capacity: string }>();
+  let free = 0;
+  let classes: string[] = [];
+  let failure: Error | undefined;
+  let clock: FakeClock;
+  let capacity: Capacity;
+
+  beforeEach(() => {
+    calls.length = 0;
+    stored.clear();
+    free = 1000 * MI;
+    classes = ['t-storage-class'];
+    failure = undefined;
+    clock = new FakeClock();
+    capacity = new Capacity({
+      namespace: 'ours',
+      node: 'node-1',
+      hostname: 'host-1',
+      classes: () => classes,
+      freeBytes: () => free,
+      clock,
+      logger: silentLogger,
+      writer: {
+        patch: async (path, body) => {
+          if (failure) throw failure;
+          const name = path.split('/').at(-1)!;
+          const object = stored.get(name);
+          if (!object) throw new ApiStatusError(404, 'not found');
+          object.capacity = (body as { capacity: string }).capacity;
+          calls.push(`patch ${object.capacity}`);
+          return {};
+        },
+        create: async (_path, body) => {
+          const object = body as { metadata: { name: string }; capacity: string };
+          stored.set(object.metadata.name, object);
+          calls.push(`create ${object.capacity}`);
+          return {};
+        },
+        remove: async (path) => {
+          stored.delete(path.split('/').at(-1)!);
+          calls.push('remove');
+          return {};
+        },
+      },
+    });
+  });
+
+  it('is made, whole, in mebibytes rounded down', async () => {
+    free = 1000 * MI + 17;
+    await capacity.publish();
+    expect([...stored.values()]).to.deep.equal([
+      {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'CSIStorageCapacity',
+        metadata: {
+          name: 't-local-volume-4d6e180f413c4cbd9a5a',
+          namespace: 'ours',
+          labels: {
+            'app.kubernetes.io/name': 't-local-volume',
+            'app.kubernetes.io/component': 'agent',
+            'local.tars.io/node': 'node-1',
+          },
+        },
+        storageClassName: 't-storage-class',
+        nodeTopology: { matchLabels: { 'kubernetes.io/hostname': 'host-1' } },
+        capacity: '1000Mi',
+      },
+    ]);
+  });
+
+  it('is written by itself when it has changed by a tenth, and not before', async () => {
+    await capacity.refresh();
+    free = 901 * MI;
+    await capacity.refresh();
+    free = 900 * MI;
+    await capacity.refresh();
+    expect(calls).to.deep.equal(['create 1000Mi', 'patch 900Mi']);
+  });
+
+  it('is written whatever it is when a volume comes or goes, but not twice the same', async () => {
+    await capacity.publish();
+    free = 999 * MI;
+    await capacity.publish();
+    await capacity.publish();
+    expect(calls).to.deep.equal(['create 1000Mi', 'patch 999Mi']);
+  });
+
+  it('becomes nothing, and something again', async () => {
+    await capacity.refresh();
+    free = 0;
+    await capacity.refresh();
+    free = MI;
+    await capacity.refresh();
+    expect(calls).to.deep.equal(['create 1000Mi', 'patch 0Mi', 'patch 1Mi']);
+  });
+
+  it('is made again where somebody has deleted it', async () => {
+    await capacity.publish();
+    stored.clear();
+    await capacity.republish();
+    expect(calls).to.deep.equal(['create 1000Mi', 'create 1000Mi']);
+  });
+
+  it('goes with its class', async () => {
+    await capacity.publish();
+    classes = [];
+    await capacity.publish();
+    expect(calls).to.deep.equal(['create 1000Mi', 'remove']);
+  });
+
+  it('is one a class', async () => {
+    classes = ['t-storage-class', 'fast'];
+    await capacity.publish();
+    expect(stored.size).to.equal(2);
+  });
+
+  it('is tried until it works, and then says what is true by then', async () => {
+    await capacity.publish();
+    failure = new ApiStatusError(500, 'no');
+    free = 500 * MI;
+    const published = capacity.publish();
+    while (clock.pending.length === 0) await Promise.resolve();
+    failure = undefined;
+    free = 400 * MI;
+    clock.advance(5000);
+    await published;
+    expect(calls).to.deep.equal(['create 1000Mi', 'patch 400Mi']);
+  });
+});

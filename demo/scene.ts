@@ -162,7 +162,7 @@ export class Scene {
   }
 
   #kubeconfigOf(node: string, token: string): string {
-    const config = JSON.parse(readFileSync(this.kubeconfig, 'utf8')) as { users: { user: object }[] };
+    const config: { users: { user: object }[] } = JSON.parse(readFileSync(this.kubeconfig, 'utf8'));
     for (const user of config.users) user.user = { token };
     const file = join(this.#plane.directory, `agent-${node}.kubeconfig`);
     writeFileSync(file, JSON.stringify(config), { mode: 0o600 });

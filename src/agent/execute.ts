@@ -4,7 +4,7 @@ import type { AgentApi } from './agent-api.ts';
 import type { Backend } from './backends/backend.ts';
 import type { Ledger } from './ledger.ts';
 import { typeOf } from './reasons.ts';
-import type { PathState } from './state.ts';
+import { claimText, type PathState } from './state.ts';
 import type { Step, Subject } from './step.ts';
 
 /** What steps are carried out with. */
@@ -39,7 +39,7 @@ const EXECUTORS: { readonly [S in Step['do']]: Executor<S> } = {
   discard: async (_step, { path }, { backend }) => void (await backend.discard(path)),
   release: ({ volume, as }, _state, { api }) => api.release(volume, as),
   'hand-back': ({ claim }, _state, { api }) => api.handBack(claim),
-  say: ({ about, reason, message }, state, hands) => tell(hands, about, reason, message, state.path),
+  say: ({ about, reason, message }, state, hands) => tell(hands, about, reason, message, namesIn(state)),
 };
 
 export async function execute(step: Step, state: PathState, hands: Hands): Promise<void> {
@@ -54,13 +54,26 @@ export function tell(
   about: Subject,
   reason: Extract<Step, { do: 'say' }>['reason'],
   message: string,
-  path?: string,
+  names: LogNames = {},
 ): void {
   const type = typeOf(reason);
   events.record(referenceOf(about), type, reason, message);
-  const fields = { ...fieldsOf(about), path, reason };
+  const fields = { ...names, ...fieldsOf(about), reason };
   if (type === 'Normal') logger.info(fields, message);
   else logger.warn(fields, message);
+}
+
+/** What a line of the log is found by. */
+interface LogNames {
+  readonly path?: string;
+  readonly claim?: string | undefined;
+  readonly volume?: string | undefined;
+}
+
+/** Claim and volume of a path, as far as they are known. */
+function namesIn({ path, entry, claims, volumes }: PathState): LogNames {
+  const claim = entry?.claim ?? claims[0];
+  return { path, claim: claim && claimText(claim), volume: entry?.volume ?? volumes[0]?.name };
 }
 
 function referenceOf(about: Subject) {
@@ -70,7 +83,5 @@ function referenceOf(about: Subject) {
 }
 
 function fieldsOf(about: Subject): object {
-  return about.kind === 'PersistentVolume'
-    ? { volume: about.name }
-    : { claim: `${about.claim.namespace}/${about.claim.name}` };
+  return about.kind === 'PersistentVolume' ? { volume: about.name } : { claim: claimText(about.claim) };
 }

@@ -22,6 +22,8 @@ const entry = z.object({
   /** Of the PersistentVolume, once it is known; the trash is named after it. */
   volumeUid: z.string().optional(),
   storageClass: z.string(),
+  /** Of its volume, as last seen: one that is made again must not remove what people wanted kept. */
+  reclaimPolicy: z.string().optional(),
   /** Whose data it is; absent while it is only offered. */
   claim: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }).optional(),
   /** What was last asked for and applied: another owner on the disk is drift, another one asked for is a change. */

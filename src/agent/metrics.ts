@@ -125,6 +125,11 @@ export class AgentMetrics implements AgentObserver {
       'Free space that may still be promised: without the reserve.',
       () => pool()?.freeBytes,
     );
+    read(
+      'tlv_agent_pool_reserved_bytes',
+      'What is never promised of the filesystem below the root.',
+      () => pool()?.reservedBytes,
+    );
     read('tlv_agent_watch_age_seconds', 'Time since the quietest watch last heard from the API server.', () =>
       agent.running?.caches.ageSeconds(),
     );

@@ -26,7 +26,7 @@ export function planPath(state: PathState): Decision {
 const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
 
 /** Claims that wait for a volume here, in the order in which they are served. */
-const waiting = ({ claims }: PathState): ClaimView[] =>
+export const waiting = ({ claims }: PathState): ClaimView[] =>
   claims.filter(({ isDeleting, volumeName, phase }) => !isDeleting && !volumeName && phase === 'Pending');
 
 function begin(state: PathState): Decision {
@@ -96,9 +96,10 @@ const isKnownOurs = ({ live, site }: PathState): boolean => live?.volume?.pool =
 /** Its claim does not come back. What is empty goes; data stays, for people to decide on. */
 function undo(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
-  if (found.kind === 'absent') return steps({ do: 'forget' });
-  if (found.kind === 'empty') return steps({ do: 'discard' }, { do: 'forget' });
-  return steps({ do: 'record', entry: { ...entry, state: 'kept' } });
+  // Where it is absent, a crash may have left empty directories above it.
+  return found.kind === 'empty' || found.kind === 'absent'
+    ? steps({ do: 'discard' }, { do: 'forget' })
+    : steps({ do: 'record', entry: { ...entry, state: 'kept' } });
 }
 
 /** The volume is gone: whether its data was moved away before, the disk tells. */
@@ -117,7 +118,8 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   if (heir) return provision(state, heir);
   const [claim] = claims;
   if (!claim) return NOTHING;
-  return found.kind === 'empty' ? provision(state, claim) : steps(notEmpty(state, claim));
+  // What is in the way is told of as such.
+  return found.kind === 'filled' ? steps(notEmpty(state, claim)) : provision(state, claim);
 }
 
 function notEmpty(state: PathState, claim: ClaimView): Step {

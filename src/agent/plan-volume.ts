@@ -36,11 +36,14 @@ function serve(state: PathState, volume: VolumeView): Decision {
   }
   const claim = state.claims.find(({ uid }) => uid === bound.uid);
   const list: Step[] = [];
-  const isKnown = entry.state === 'made' && entry.claim?.uid === bound.uid;
-  if (!isKnown) list.push({ do: 'record', entry: { ...entry, state: 'made', claim: bound } });
+  const { reclaimPolicy } = volume;
+  const known: LedgerEntry = { ...entry, state: 'made', claim: bound, reclaimPolicy };
+  const isKnown =
+    entry.state === 'made' && entry.claim?.uid === bound.uid && entry.reclaimPolicy === reclaimPolicy;
+  if (!isKnown) list.push({ do: 'record', entry: known });
   if (volume.isDeleting) list.push(deleting(state, volume, bound));
   if (state.found.kind === 'absent') list.push(missing(state, volume));
-  else if (claim) list.push(...owned(state, claim, { ...entry, state: 'made', claim: bound }));
+  else if (claim) list.push(...owned(state, claim, known));
   return steps(...list);
 }
 
@@ -132,8 +135,8 @@ function reclaim(state: PathState, volume: VolumeView, live: LiveLook): Decision
   const { path } = state;
   return steps(
     { do: 'record', entry: { ...entryOf(state), state: 'retiring', volumeUid: volume.uid } },
-    // Where the directory is gone, a crash came after it was moved, or somebody else took it away.
-    ...(state.found.kind === 'absent' ? [] : [{ do: 'retire', trashName: volume.uid } as const]),
+    // Also where the directory is gone: a crash may have come after it was moved, and left empty ones above it.
+    { do: 'retire', trashName: volume.uid },
     { do: 'release', volume, as: 'released' },
     { do: 'forget' },
     {

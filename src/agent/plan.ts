@@ -1,5 +1,6 @@
+import { OURS } from '../tars/vocabulary.ts';
 import type { ClaimView } from './claim-view.ts';
-import { planPath } from './plan-path.ts';
+import { planPath, waiting } from './plan-path.ts';
 import { planVolume } from './plan-volume.ts';
 import { absolutePath, claimText, type PathState } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision, type Step, steps } from './step.ts';
@@ -15,7 +16,7 @@ import type { VolumeView } from './volume-view.ts';
  */
 export function plan(state: PathState): Decision {
   const ours = state.volumes.find((volume) => isOurs(volume, state));
-  if (ours) return planVolume(state, ours);
+  if (ours) return tellOthers(state, ours, planVolume(state, ours));
   const foreign = state.volumes.find((volume) => !isLettingGo(volume));
   return foreign ? planForeign(state, foreign) : planPath(state);
 }
@@ -25,8 +26,19 @@ function isOurs(volume: VolumeView, { site, entry }: PathState): boolean {
   return volume.hasFinalizer && volume.pool === site.pool && entry?.volume === volume.name;
 }
 
-/** We are done with it, and the API server soon is too. */
-const isLettingGo = (volume: VolumeView): boolean => volume.isDeleting && !volume.hasFinalizer;
+/** We are done with it, and the API server soon is too; one that is Bound stays for as long as its claim. */
+const isLettingGo = ({ isDeleting, hasFinalizer, phase }: VolumeView): boolean =>
+  isDeleting && !hasFinalizer && phase !== 'Bound';
+
+/** Whoever else asks for the path of a volume that stays is told. Where it is on its way out, they only have to wait. */
+function tellOthers(state: PathState, volume: VolumeView, decision: Decision): Decision {
+  if (decision.kind !== 'steps' || decision.steps.some((step) => step.do !== 'say')) return decision;
+  const stays =
+    volume.phase === 'Released'
+      ? decision.steps.length > 0
+      : state.claims.some(({ uid }) => uid === volume.claim?.uid);
+  return stays ? { ...decision, steps: [...decision.steps, ...pathTaken(state, volume)] } : decision;
+}
 
 /** A volume that others made is left alone, unless a person says that it is to be ours. */
 function planForeign(state: PathState, volume: VolumeView): Decision {
@@ -82,14 +94,14 @@ function suspicions(state: PathState, volume: VolumeView): Step[] {
   const known = entry === undefined ? 'nothing' : `volume ${entry.volume}`;
   const message =
     volume.pool === site.pool
-      ? `this node's ledger knows ${known} at ${absolutePath(state)}, so this volume is neither served nor reclaimed; tlv orphans adopt takes it over`
+      ? `this node's ledger knows ${known} at ${absolutePath(state)}, so this volume is neither served nor reclaimed; annotate the claim that is bound to it with ${OURS.adopt}: "true" to take it over`
       : `its data belongs to pool ${volume.pool ?? 'unknown'}, and this node has pool ${site.pool}: it is neither served nor reclaimed; bring that disk back, or remove the finalizer if its data is gone for good`;
   return [{ do: 'say', about: aboutVolume(volume), reason: 'VolumeNotOurs', message }];
 }
 
 function pathTaken(state: PathState, volume: VolumeView): Step[] {
-  return state.claims
-    .filter((claim) => claim.way === 'on-demand' && claim.volumeName === undefined)
+  return waiting(state)
+    .filter(({ way, uid }) => way === 'on-demand' && uid !== volume.claim?.uid)
     .map((claim) => ({
       do: 'say',
       about: aboutClaim(claim),

@@ -24,6 +24,8 @@ export interface HealthyPool {
   readonly backend: DirectoryBackend;
   readonly ledger: Ledger;
   readonly space: Space;
+  /** What is never promised. */
+  readonly reservedBytes: number;
   /** What may still be promised. */
   readonly freeBytes: number;
 }
@@ -155,16 +157,18 @@ export class PoolHealth {
     const space = await backend.space();
     // Reported meanwhile: whoever did so knows better.
     if (known && this.#pool === undefined) return;
-    this.#pool = { id, pool, backend, ledger, space, freeBytes: this.#freeBytes(space) };
+    const reservedBytes = this.#options.reserve.bytesOf(space.totalBytes);
+    const freeBytes = this.#freeBytes(space, reservedBytes);
+    this.#pool = { id, pool, backend, ledger, space, reservedBytes, freeBytes };
     if (!known) logger.info({ root, pool: id }, `the pool ${id} is there`);
     changed(known ? 'space' : 'health');
   }
 
   /** What may still be promised. */
-  #freeBytes({ totalBytes, freeBytes, freeInodes = Infinity }: Space): number {
-    const { reserve, clock } = this.#options;
+  #freeBytes({ freeBytes, freeInodes = Infinity }: Space, reservedBytes: number): number {
+    const { clock } = this.#options;
     if (clock.now() < this.#fullUntil || freeInodes < FREE_INODES_MIN) return 0;
-    return Math.max(0, Math.floor(freeBytes - reserve.bytesOf(totalBytes)));
+    return Math.max(0, Math.floor(freeBytes - reservedBytes));
   }
 
   #lost(why: string): void {

@@ -22,10 +22,10 @@ export function provision(state: PathState, claim: ClaimView): Decision {
   const isMade = state.entry?.state === 'made';
   const isFull = state.freeBytes < claim.requestBytes;
   if (isFull && !isMade && state.found.kind !== 'filled') return full(state, claim);
-  const entry = entryFor(state, claim, wanted);
+  const entry = entryFor(state, claim, wanted, storageClass);
   return steps(
     ...making(state, claim, wanted, entry),
-    { do: 'create-volume', volume: volumeFor(state, claim, wanted, storageClass, entry.volume) },
+    { do: 'create-volume', volume: volumeFor(state, claim, wanted, entry) },
     told(state, claim, entry.volume),
   );
 }
@@ -51,8 +51,13 @@ function ownerHere(state: PathState, wanted: Wanted): LedgerEntry['owner'] {
   return 'owner' in state.found ? state.found.owner : wanted.owner;
 }
 
-function entryFor(state: PathState, claim: ClaimView, wanted: Wanted): LedgerEntry {
+type NewEntry = LedgerEntry & { readonly reclaimPolicy: string };
+
+function entryFor(state: PathState, claim: ClaimView, wanted: Wanted, storageClass: ClassView): NewEntry {
   const { namespace, name, uid } = claim;
+  // A volume that is made again for its claim has the policy that people gave it.
+  const { entry } = state;
+  const known = entry?.claim?.uid === uid && entry.state !== 'making' ? entry.reclaimPolicy : undefined;
   return {
     version: 1,
     state: 'making',
@@ -60,6 +65,7 @@ function entryFor(state: PathState, claim: ClaimView, wanted: Wanted): LedgerEnt
     // A claim that was bound before gets the volume that it names.
     volume: claim.volumeName ?? persistentVolumeName(wanted.address, state.site.node, absolutePath(state)),
     storageClass: claim.storageClass,
+    reclaimPolicy: known ?? storageClass.reclaimPolicy,
     ...(isOffer(state, claim) ? {} : { claim: { namespace, name, uid } }),
     owner: wanted.owner,
   };
@@ -74,12 +80,11 @@ function volumeFor(
   state: PathState,
   claim: ClaimView,
   { address }: Wanted,
-  storageClass: ClassView,
-  name: string,
+  { volume, reclaimPolicy }: NewEntry,
 ) {
   const { namespace, name: claimName, uid, way } = claim;
   return persistentVolume({
-    name,
+    name: volume,
     address,
     path: absolutePath(state),
     node: state.site.node,
@@ -90,7 +95,7 @@ function volumeFor(
     accessMode: claim.accessMode,
     size: directorySize(claim.request),
     sizeEnforced: false,
-    reclaimPolicy: storageClass.reclaimPolicy,
+    reclaimPolicy,
     ...(isOffer(state, claim) ? {} : { claim: { namespace, name: claimName, uid } }),
   });
 }

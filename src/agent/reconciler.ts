@@ -169,12 +169,12 @@ export class Reconciler {
     const { caches, site, said } = this.#options;
     for (const claim of caches.claimsAt(path)) {
       if (claim.volumeName === undefined && claim.selectedNode === site.node) {
-        tell(said, aboutClaim(claim), 'ProvisioningFailed', message, path);
+        tell(said, aboutClaim(claim), 'ProvisioningFailed', message, { path });
       }
     }
     for (const volume of caches.volumes.at(path)) {
       if (volume.phase === 'Released' && volume.hasFinalizer) {
-        tell(said, aboutVolume(volume), 'ReclaimRefused', message, path);
+        tell(said, aboutVolume(volume), 'ReclaimRefused', message, { path });
       }
     }
   }
@@ -190,7 +190,7 @@ export class Reconciler {
       await published();
       await api.handBack(claim);
       const message = `node ${site.node} cannot serve it: ${why}; the scheduler looks for another node`;
-      tell(said, aboutClaim(claim), 'ClaimHandedBack', message, path);
+      tell(said, aboutClaim(claim), 'ClaimHandedBack', message, { path });
     }
   }
 

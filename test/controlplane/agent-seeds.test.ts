@@ -1,57 +1,72 @@
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { ROOT, tlv } from '../offline/tlv.ts';
-import { Agents } from './agents.ts';
-import type { KubeObject } from './api.ts';
-import { Installed } from './installed.ts';
+import { ROOT } from '../offline/tlv.ts';
+import { needRoot } from '../unit/agent/disk-world.ts';
+import { sha256 } from './disks.ts';
+import { itIsEmpty, itServesTheSeeds, NODES } from './seeds-suite.ts';
+import { type Pod, Served } from './served.ts';
 import { waitFor } from './wait.ts';
 
-/** The seeds' servers, from apply to running pods, on nodes that kwok plays and directories that are real. */
-
-const NODES = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5'];
-
 describe('the seeds, on demand', function () {
-  this.timeout(180_000);
-  this.slow(10_000);
-  let installed: Installed;
-  let agents: Agents;
+  this.timeout(120_000);
+  this.slow(20_000);
+  let served: Served;
 
+  before(needRoot);
   before(async () => {
-    installed = await Installed.start({ overlay: 'on-demand' });
-    await installed.plane.addNodes(NODES);
-    agents = new Agents(installed.plane.kubeconfig());
-    await agents.startAll(NODES);
+    served = await Served.start({ overlay: 'on-demand', nodes: NODES });
+    await served.agents.startAll(NODES);
   });
-  after(async () => {
-    await agents?.stopAll();
-    await installed?.stop();
-  });
+  after(async () => served?.stop());
 
-  /** The TServer of an example with the StatefulSet that it stands for. */
-  async function applyRendered(example: string): Promise<void> {
-    const { stdout } = await tlv(['render', '-f', `${ROOT}examples/${example}.yaml`]);
-    const { code, stderr } = await installed.plane.kubectl(['apply', '-f', '-'], { input: stdout });
-    expect(code, stderr).to.equal(0);
-  }
+  itServesTheSeeds('on-demand', () => served);
 
-  const get = async (path: string) => (await installed.plane.api('GET', path)).body;
+  describe('redis-cluster, six replicas on five nodes', () => {
+    const SET = 'redis-cluster';
+    const PODS = '/api/v1/namespaces/redis/pods';
+    let pods: readonly Pod[];
 
-  it('binds the three replicas of tarslog on three nodes', async () => {
-    await applyRendered('tarslog');
-    await waitFor('three pods to run', async () => {
-      const { items } = (await get('/api/v1/namespaces/default/pods')) as { items?: KubeObject[] };
-      const running = (items ?? []).filter(
-        ({ status }) => (status as { phase?: string }).phase === 'Running',
+    const directory = ({ metadata, spec }: Pod) =>
+      served.agents.path(
+        spec.nodeName!,
+        `redis/statefulset.${SET}/redis-cluster-data.${metadata.name.split('-').at(-1)}`,
       );
-      return running.length === 3;
+
+    it('runs, each with a directory of its own', async () => {
+      await served.installed.kubectl('create', 'namespace', 'redis');
+      await served.installed.kubectl('apply', '-f', `${ROOT}examples/redis-cluster.yaml`);
+      pods = await served.runningPods('redis', 6);
+      const directories = pods.map(directory);
+      expect(new Set(directories)).to.have.lengthOf(6);
+      for (const [index, path] of directories.entries()) {
+        expect(readdirSync(path), path).to.deep.equal([]);
+        writeFileSync(`${path}/nodes.conf`, `replica ${index} of ${path}`);
+      }
+      // What no test of a name tells: the API has them at these paths.
+      for (const { metadata } of pods) {
+        const volume = await served.bound(`redis-cluster-data-${metadata.name}`, 'redis');
+        expect(directories).to.include(volume.spec.local.path);
+      }
     });
-    const { items = [] } = (await get('/api/v1/persistentvolumes')) as { items?: KubeObject[] };
-    expect(items).to.have.length(3);
-    for (const volume of items) {
-      const node = volume.metadata!.labels!['kubernetes.io/hostname']!;
-      const path = agents.path(node, 'default/tars.tarslog/remote-log-dir');
-      const { uid, gid, mode } = statSync(path);
-      expect([uid, gid, (mode & 0o7777).toString(8)]).to.deep.equal([1000, 0, '755']);
-    }
+
+    it('brings a deleted pod back to its data', async () => {
+      const [first] = pods;
+      const path = directory(first!);
+      const before = [sha256(`${path}/nodes.conf`), statSync(path).ino];
+      await served.remove(`${PODS}/${first!.metadata.name}`);
+      const again = await waitFor('the pod to be another one', async () => {
+        const found = await served.find<Pod>(`${PODS}/${first!.metadata.name}`);
+        return found?.status.phase === 'Running' && found.metadata.uid !== first!.metadata.uid && found;
+      });
+      expect(directory(again)).to.equal(path);
+      expect([sha256(`${path}/nodes.conf`), statSync(path).ino]).to.deep.equal(before);
+    });
+
+    it('is gone with all its data when StatefulSet and claims are deleted', async () => {
+      expect(readFileSync(`${directory(pods[5]!)}/nodes.conf`, 'utf8')).to.match(/^replica 5/);
+      await served.installed.kubectl('delete', 'statefulset', SET, '-n', 'redis');
+      await served.installed.kubectl('delete', 'pvc', '--all', '-n', 'redis', '--timeout=60s');
+      await itIsEmpty(served);
+    });
   });
 });

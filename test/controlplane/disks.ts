@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, type Stats, statfsSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+  statfsSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 
@@ -26,6 +34,9 @@ export function bind(disk: string, target: string): void {
 export const remount = (target: string, options: string): void =>
   system('mount', '-o', `remount,bind,${options}`, target);
 
+export const resize = (target: string, size: string): void =>
+  system('mount', '-o', `remount,size=${size}`, target);
+
 export const unmount = (target: string): void => system('umount', target);
 
 /** Also what is in use: an agent that still has it open must not keep a test from ending. */
@@ -39,8 +50,12 @@ export function freeBytes(directory: string): number {
   return bavail * frsize;
 }
 
-export const sha256 = (file: string): string =>
-  createHash('sha256').update(readFileSync(file)).digest('hex');
+export function sizeBytes(directory: string): number {
+  const { blocks, frsize } = statfsSync(directory);
+  return blocks * frsize;
+}
+
+export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 /** Everything below a directory, itself included, with all that a change would show in. Nothing is followed. */
 export function treeOf(top: string, without: readonly string[] = []): Record<string, string> {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ROOT } from '../offline/tlv.ts';
 import type { AgentOptions } from '../../src/agent/agent.ts';
+import { DEFAULT_SETTINGS, parseClasses } from '../../src/tars/settings.ts';
 import { LABEL, OURS, SELECTED_NODE, STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import { Agents } from './agents.ts';
 import { Installed, type InstallOptions } from './installed.ts';
@@ -29,7 +30,11 @@ export interface Pod {
   readonly spec: { readonly nodeName?: string };
   readonly status: {
     readonly phase: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message?: string;
+    }[];
   };
 }
 
@@ -98,6 +103,36 @@ export const podOf = (name: string, claim: string) => ({
   },
 });
 
+/** A plain StatefulSet of the class: each replica has a directory of its own, wherever it runs. */
+export const statefulSetOf = (name: string, { replicas = 1, request = '1G' } = {}) => ({
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name, namespace: 'default' },
+  spec: {
+    replicas,
+    serviceName: name,
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'main', image: 'a:1', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
+      },
+    },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: 'data' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: STORAGE_CLASS,
+          resources: { requests: { storage: request } },
+        },
+      },
+    ],
+  },
+});
+
 export const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
 export const VOLUMES = '/api/v1/persistentvolumes';
 export const PODS = '/api/v1/namespaces/default/pods';
@@ -106,8 +141,10 @@ const MERGE = 'application/merge-patch+json';
 export interface ServedOptions extends InstallOptions {
   readonly nodes: readonly string[];
   readonly agents?: Partial<AgentOptions>;
-  /** Leaves the scheduler to ask for room, as the CSIDriver of the overlay says. */
+  /** The scheduler asks for room, as the CSIDriver of the overlay tells it. */
   readonly asksForRoom?: boolean;
+  /** What webhook and agents are told of the classes, where the overlay is not the default one. */
+  readonly classes?: string;
 }
 
 export class Served {
@@ -122,10 +159,15 @@ export class Served {
   }
 
   /** Nodes and all; the agents are left to be started. */
-  static async start({ nodes, agents, asksForRoom = false, ...options }: ServedOptions): Promise<Served> {
+  static async start({ nodes, agents, asksForRoom, classes, ...options }: ServedOptions): Promise<Served> {
     const installed = await Installed.start(options);
-    const served = new Served(installed, new Agents(installed.plane.kubeconfig(), agents));
+    const settings = classes ? { ...DEFAULT_SETTINGS, classes: parseClasses(classes) } : DEFAULT_SETTINGS;
+    const served = new Served(installed, new Agents(installed.plane.kubeconfig(), { settings, ...agents }));
     try {
+      if (classes) {
+        await installed.stopWebhook();
+        await installed.startWebhook(undefined, ['--classes', classes]);
+      }
       if (asksForRoom)
         await installed.kubectl('apply', '-f', `${ROOT}deploy/overlays/on-demand/csi-driver.yaml`);
       await installed.plane.addNodes(nodes);
@@ -170,6 +212,11 @@ export class Served {
     expect(status, JSON.stringify(body)).to.be.oneOf([200, 202]);
   }
 
+  /** Has whoever follows the object look at it again, as time would. */
+  async touch(path: string): Promise<void> {
+    await this.patch(path, { metadata: { annotations: { touched: String(performance.now()) } } });
+  }
+
   async gone(path: string): Promise<void> {
     await waitFor(`${path} to be gone`, async () => (await this.find(path)) === undefined);
   }
@@ -177,11 +224,13 @@ export class Served {
   /** Takes an object away as `kubectl delete --force` and an impatient person do: finalizers and all. */
   async tearOut(path: string): Promise<void> {
     await this.remove(path);
-    if ((await this.find(path)) !== undefined) await this.patch(path, { metadata: { finalizers: null } });
+    const { status } = await this.plane.api('PATCH', path, { metadata: { finalizers: null } }, MERGE);
+    // It may have gone by itself.
+    expect(status).to.be.oneOf([200, 404]);
     await this.gone(path);
   }
 
-  /** Makes a claim in `default` that the scheduler has sent to a node already. */
+  /** Makes a claim in `default`, if need be one that the scheduler has sent to a node already. */
   async claim(name: string, parts: ClaimParts = {}): Promise<Claim> {
     return this.create(CLAIMS, claimOf(name, parts));
   }
@@ -189,16 +238,16 @@ export class Served {
   /** The volume of a claim that is bound. */
   async bound(name: string, namespace = 'default'): Promise<Volume> {
     const claim = await waitFor(`claim ${name} to be bound`, async () => {
-      const found = await this.find<Claim>(
-        `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}`,
-      );
+      const found = await this.find<Claim>(`/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}`);
       return found?.status.phase === 'Bound' && found;
     });
     return (await this.find<Volume>(`${VOLUMES}/${claim.spec.volumeName}`))!;
   }
 
-  async volumes(): Promise<readonly Volume[]> {
-    return this.list<Volume>(VOLUMES);
+  /** Volumes whose data is at that path below a root. */
+  async volumesAt(path: string): Promise<readonly Volume[]> {
+    const volumes = await this.list<Volume>(VOLUMES);
+    return volumes.filter(({ spec }) => spec.local.path.endsWith(`/${path}`));
   }
 
   async phase(volume: string, phase: string): Promise<Volume> {
@@ -208,10 +257,23 @@ export class Served {
     });
   }
 
+  /** Waits until the scheduler has said why it finds no node for a pod. */
+  async unschedulable(pod: string, words: RegExp, namespace = 'default'): Promise<void> {
+    await waitFor(`pod ${pod} to find no node: ${words}`, async () => {
+      const found = await this.find<Pod>(`/api/v1/namespaces/${namespace}/pods/${pod}`);
+      return found?.status.conditions?.some(
+        ({ type, status, message }) =>
+          type === 'PodScheduled' && status === 'False' && words.test(message ?? ''),
+      );
+    });
+  }
+
   async runningPods(namespace: string, count: number, timeoutMs = 60_000): Promise<readonly Pod[]> {
     const ask = async () => {
       const pods = await this.list<Pod>(`/api/v1/namespaces/${namespace}/pods`);
-      const running = pods.filter(({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp);
+      const running = pods.filter(
+        ({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp,
+      );
       return running.length === count && running;
     };
     return waitFor(`${count} pods to run`, ask, { timeoutMs });
@@ -225,7 +287,13 @@ export class Served {
   }
 
   /** Waits until people can read it at the object. */
-  async told(kind: string, name: string, reason: string, words: RegExp, namespace = 'default'): Promise<Event> {
+  async told(
+    kind: string,
+    name: string,
+    reason: string,
+    words: RegExp,
+    namespace = 'default',
+  ): Promise<Event> {
     return waitFor(`${reason} ${words} at ${kind} ${name}`, async () => {
       const events = await this.events(kind, name, namespace);
       return events.find((event) => event.reason === reason && words.test(event.message));

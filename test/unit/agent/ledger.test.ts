@@ -62,6 +62,17 @@ describe('ledger', () => {
   const fileAt = (path: string) => world.at('.tlv/ledger', ledgerFileOf(path));
   const files = () => readdirSync(world.at('.tlv/ledger')).sort();
 
+  it('is left as it is by whoever only visits: the agent may be in the middle of writing', async () => {
+    await (await Ledger.open(pool)).write(ENTRY);
+    const unfinished = join(pool.root, '.tlv/ledger', `${ledgerFileOf(SIBLING)}.0123abcd.new`);
+    writeFileSync(unfinished, 'half');
+    const visited = await Ledger.visit(pool);
+    expect(visited.all()).to.deep.equal([ENTRY]);
+    expect(readFileSync(unfinished, 'utf8')).to.equal('half');
+    await Ledger.open(pool);
+    expect(lstatSync(unfinished, { throwIfNoEntry: false })).to.equal(undefined);
+  });
+
   it('names a file after its path, for ever', () => {
     expect(ledgerFileOf(PATH)).to.equal('7d302ab92e5d56fde106311ce34e38f5.json');
   });

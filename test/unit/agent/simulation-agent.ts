@@ -41,8 +41,11 @@ export interface AgentWorld {
   readonly settings: Settings;
   readonly classes: ReadonlyMap<string, ClassView>;
   isPoolAway: boolean;
+  /** The write that is being done is the agent's own. */
+  isByAgent: boolean;
   now: number;
   effect(what: string): void;
+  said(reason: string): void;
   meanwhile(): void;
   retired(path: VolumePath, directory: SimDirectory, trashName: string): void;
 }
@@ -72,7 +75,10 @@ export class SimAgent {
     this.#world = world;
     const changed = (key: string): void => this.add(key);
     this.#claims = [new PathIndex(claimKey, changed), new PathIndex(claimKey, changed)];
-    this.#volumes = new PathIndex(({ name, path }) => pathBelow(ROOT, path) ?? `${VOLUME_KEY}${name}`, changed);
+    this.#volumes = new PathIndex(
+      ({ name, path }) => pathBelow(ROOT, path) ?? `${VOLUME_KEY}${name}`,
+      changed,
+    );
     this.#reconciler = this.#makeReconciler();
     const { claims, volumes } = world.api;
     for (const [key, claim] of claims) this.tell('claim', key, undefined, claim);
@@ -115,8 +121,8 @@ export class SimAgent {
     for (const [key, at] of this.#later) if (at <= this.#world.now) this.add(key);
   }
 
-  /** One turn of the key. @throws {Crash} where the trouble says so */
-  async reconcile(key: string, trouble?: Trouble): Promise<void> {
+  /** One turn of the key. @returns whether the trouble came. @throws {Crash} where it says so */
+  async reconcile(key: string, trouble?: Trouble): Promise<boolean> {
     this.due.delete(key);
     this.#trouble = trouble;
     this.#effects = 0;
@@ -128,6 +134,7 @@ export class SimAgent {
     } finally {
       this.#trouble = undefined;
     }
+    return trouble !== undefined && this.#effects > trouble.effect;
   }
 
   #deliverTo<T>(index: PathIndex<T>, key: string, view: T | undefined): void {
@@ -154,7 +161,12 @@ export class SimAgent {
   async #call(what: string, work: () => void): Promise<Record<string, unknown>> {
     const trouble = this.#before(what);
     if (trouble === 'fail') throw lostConnection(what);
-    work();
+    this.#world.isByAgent = true;
+    try {
+      work();
+    } finally {
+      this.#world.isByAgent = false;
+    }
     if (trouble === 'lost') throw lostConnection(what);
     return {};
   }
@@ -179,8 +191,12 @@ export class SimAgent {
     const before = (what: string): void => void this.#before(what);
     const backend = new SimBackend(world.disk, before, (...args) => world.retired(...args));
     const ledger = new SimLedger(world.disk, before);
-    const events = { record: () => {} };
-    const caches = { volumes: this.#volumes, claimsAt: (key: string) => this.#claimsAt(key), classes: world.classes };
+    const events = { record: (_about: object, _type: string, reason: string) => world.said(reason) };
+    const caches = {
+      volumes: this.#volumes,
+      claimsAt: (key: string) => this.#claimsAt(key),
+      classes: world.classes,
+    };
     const pool = (): Partial<HealthyPool> => ({ id: POOL, freeBytes: world.disk.isFull ? 0 : 50 * 2 ** 30 });
     const health = {
       get pool() {
@@ -223,4 +239,5 @@ function claimKey({ namespace, name, wanted }: ClaimView): string {
 
 /** What the queue retries; anything else is a bug of the agent or of the world. */
 const isExpected = (error: unknown): boolean =>
-  error instanceof Error && ['ConnectionError', 'ApiStatusError', 'DiskFault'].includes(error.name);
+  error instanceof Error &&
+  ['ConnectionError', 'ApiStatusError', 'DiskFault', 'PoolLost', 'Outdated'].includes(error.name);

@@ -35,7 +35,11 @@ export interface SimVolume {
 
 export interface SimClaim {
   readonly metadata: Metadata & { readonly namespace: string };
-  readonly spec: { readonly storageClassName: string; volumeName?: string; readonly [field: string]: unknown };
+  readonly spec: {
+    readonly storageClassName: string;
+    volumeName?: string;
+    readonly [field: string]: unknown;
+  };
   status: { phase: string };
 }
 
@@ -45,7 +49,12 @@ export type SimKind = 'volume' | 'claim';
 export const PV_PROTECTION = 'kubernetes.io/pv-protection';
 export const PVC_PROTECTION = 'kubernetes.io/pvc-protection';
 
-type Changed = (kind: SimKind, key: string, before: SimObject | undefined, after: SimObject | undefined) => void;
+type Changed = (
+  kind: SimKind,
+  key: string,
+  before: SimObject | undefined,
+  after: SimObject | undefined,
+) => void;
 type Preconditions = { readonly uid?: string; readonly resourceVersion?: string };
 
 /** Objects are replaced and never changed where they stand, so that whoever has one keeps what it was. */
@@ -199,4 +208,5 @@ function refusal(status: number, message: string): Error {
   return new ApiStatusError(status, message);
 }
 
-export const lostConnection = (what: string): Error => new ConnectionError(`${what}: the connection was lost`);
+export const lostConnection = (what: string): Error =>
+  new ConnectionError(`${what}: the connection was lost`);

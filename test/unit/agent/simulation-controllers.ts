@@ -1,5 +1,11 @@
 import { HOSTNAME_LABEL, OURS, SELECTED_NODE } from '../../../src/tars/vocabulary.ts';
-import { PV_PROTECTION, PVC_PROTECTION, type SimApi, type SimClaim, type SimVolume } from './simulation-api.ts';
+import {
+  PV_PROTECTION,
+  PVC_PROTECTION,
+  type SimApi,
+  type SimClaim,
+  type SimVolume,
+} from './simulation-api.ts';
 
 /**
  * What kube-controller-manager and the scheduler do, one write at a time, each decided anew from what is there.
@@ -18,7 +24,8 @@ const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 export function pendingWrites(api: SimApi, isUsed: (claim: SimClaim) => boolean): Write[] {
   const writes: (Write | undefined)[] = [];
   for (const volume of api.volumes.values()) writes.push(syncVolume(api, volume), protectVolume(api, volume));
-  for (const claim of api.claims.values()) writes.push(syncClaim(api, claim), protectClaim(api, claim, isUsed));
+  for (const claim of api.claims.values())
+    writes.push(syncClaim(api, claim), protectClaim(api, claim, isUsed));
   return writes.filter((write) => write !== undefined);
 }
 
@@ -65,11 +72,7 @@ function protectVolume(api: SimApi, { metadata, status }: SimVolume): Write | un
   return { what: `volume ${metadata.name} is unprotected`, do: () => api.editVolume(metadata.name, drop) };
 }
 
-function protectClaim(
-  api: SimApi,
-  claim: SimClaim,
-  isUsed: (claim: SimClaim) => boolean,
-): Write | undefined {
+function protectClaim(api: SimApi, claim: SimClaim, isUsed: (claim: SimClaim) => boolean): Write | undefined {
   const { metadata } = claim;
   if (metadata.deletionTimestamp === undefined || isUsed(claim)) return undefined;
   if (!metadata.finalizers.includes(PVC_PROTECTION)) return undefined;
@@ -80,12 +83,14 @@ function protectClaim(
 function syncClaim(api: SimApi, claim: SimClaim): Write | undefined {
   const { volumeName } = claim.spec;
   if (volumeName === undefined) {
-    const volume = [...api.volumes.values()].find((each) => isPreBound(each, claim));
+    // Of several any: here the last one, so that a claim may get another than the agent's first.
+    const volume = [...api.volumes.values()].findLast((each) => isPreBound(each, claim));
     return volume && bind(api, volume, claim);
   }
   const volume = api.volumes.get(volumeName);
   const claimRef = volume?.spec.claimRef;
-  if (volume && (claimRef === undefined || claimRef.uid === claim.metadata.uid)) return bind(api, volume, claim);
+  if (volume && (claimRef === undefined || claimRef.uid === claim.metadata.uid))
+    return bind(api, volume, claim);
   if (claim.status.phase === 'Lost') return undefined;
   const lose = (each: SimClaim): void => void (each.status.phase = 'Lost');
   return { what: `claim ${keyOf(claim)} is Lost`, do: () => api.editClaim(keyOf(claim), lose) };
@@ -129,7 +134,12 @@ function give(api: SimApi, volume: string, claim: SimClaim): void {
 }
 
 /** The scheduler's turn for a claim whose pod waits: a volume that is there, else this node, as far as it may. */
-export function schedule(api: SimApi, claim: SimClaim, node: string, mayProvision: boolean): string | undefined {
+export function schedule(
+  api: SimApi,
+  claim: SimClaim,
+  node: string,
+  mayProvision: boolean,
+): string | undefined {
   const key = keyOf(claim);
   const { metadata, spec } = claim;
   const isWaiting = spec.volumeName === undefined && metadata.deletionTimestamp === undefined;

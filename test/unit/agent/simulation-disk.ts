@@ -82,7 +82,8 @@ export class SimBackend implements Backend {
     this.#before(`retire ${path} as ${trashName}`);
     const directory = this.#usable(path);
     if (!directory) return;
-    if (this.#disk.trash.has(trashName)) throw new PathBlocked('EEXIST', path, `the trash holds ${trashName}`);
+    if (this.#disk.trash.has(trashName))
+      throw new PathBlocked('EEXIST', path, `the trash holds ${trashName}`);
     this.#disk.directories.delete(path);
     this.#disk.trash.set(trashName, directory);
     this.#retired(path, directory, trashName);

@@ -3,7 +3,7 @@ import { pathBelow } from '../../../src/agent/caches.ts';
 import { PoolLost } from '../../../src/agent/os/errors.ts';
 import { asVolumePath, type VolumePath } from '../../../src/tars/host-path.ts';
 import { DEFAULT_SETTINGS, parseClasses, type Settings } from '../../../src/tars/settings.ts';
-import { HOSTNAME_LABEL, OURS, PROVISIONER, SELECTED_NODE } from '../../../src/tars/vocabulary.ts';
+import { FINALIZER, HOSTNAME_LABEL, PROVISIONER, SELECTED_NODE } from '../../../src/tars/vocabulary.ts';
 import {
   type AgentWorld,
   Crash,
@@ -15,6 +15,7 @@ import {
   WATCHES,
 } from './simulation-agent.ts';
 import { SimApi, type SimClaim, type SimKind, type SimObject, type SimVolume } from './simulation-api.ts';
+import { checkLetGo, checkMaking, checkRetired, checkSeen, checkVolume } from './simulation-checks.ts';
 import { isOnNode, keyOf, pendingWrites, schedule } from './simulation-controllers.ts';
 import { SimDisk, type SimDirectory } from './simulation-disk.ts';
 
@@ -24,11 +25,23 @@ const SETTINGS: Settings = {
   classes: parseClasses('t-storage-class=on-demand,offers=per-node'),
 };
 
+/** What an agent says when it has done something. */
+const DONE: ReadonlySet<string> = new Set([
+  'VolumeProvisioned',
+  'VolumeOffered',
+  'VolumeRestored',
+  'VolumeAdopted',
+  'VolumeReclaimed',
+  'VolumeWithdrawn',
+  'OwnerChanged',
+  'ClaimHandedBack',
+]);
+
 export class Broken extends Error {}
 
 /**
- * One node and its cluster. What must hold after every effect is checked as it happens; what must hold in the end is in
- * `simulation-end.ts`.
+ * One node and its cluster. What must hold at every moment is in `simulation-checks.ts`, what must hold in the
+ * end in `simulation-final.ts`.
  */
 export class World implements AgentWorld {
   readonly settings = SETTINGS;
@@ -45,7 +58,10 @@ export class World implements AgentWorld {
   readonly given = new Set<string>();
   /** Paths that volumes of other agents have led to. */
   readonly foreignPaths = new Set<string>();
+  /** Paths where people took something away, or put a link or a mount in the way. */
+  readonly lostPaths = new Set<string>();
   isPoolAway = false;
+  isByAgent = false;
   now = 0;
   effects = 0;
   meanwhile: () => void = () => {};
@@ -58,19 +74,28 @@ export class World implements AgentWorld {
   effect(what: string): void {
     this.effects++;
     this.log.push(`agent: ${what}`);
-    const isOnDisk = !/^(POST|PATCH|DELETE)/.test(what);
+    const [verb = '', path = ''] = what.split(' ');
+    if (verb === 'make') checkMaking(this, pathOf(path));
+    const isOnDisk = !['POST', 'PATCH', 'DELETE'].includes(verb);
     // As the real pool says it, whatever is tried.
     if (this.isPoolAway && isOnDisk) throw new PoolLost(ROOT, 'the disk is away');
   }
 
-  async reconcile(key: string, trouble?: Trouble): Promise<void> {
+  /** Whoever says that something was done has to come to an end too. */
+  said(reason: string): void {
+    if (DONE.has(reason)) this.effects++;
+  }
+
+  /** @returns whether the trouble came */
+  async reconcile(key: string, trouble?: Trouble): Promise<boolean> {
     this.log.push(`reconcile ${key}${trouble ? ` with ${trouble.kind} at effect ${trouble.effect}` : ''}`);
     try {
-      await this.agent.reconcile(key, trouble);
+      return await this.agent.reconcile(key, trouble);
     } catch (error) {
       if (error instanceof Broken) throw error;
       if (!(error instanceof Crash)) this.broken(String(error instanceof Error ? error.stack : error));
       this.crash();
+      return true;
     }
   }
 
@@ -82,7 +107,10 @@ export class World implements AgentWorld {
   /** Up to so many writes of controllers, from this one on. */
   control(at: number, count: number): boolean {
     for (let done = 0; done < count; done++) {
-      const writes = [...pendingWrites(this.api, (claim) => this.pods.has(keyOf(claim))), ...this.#elsewhere()];
+      const writes = [
+        ...pendingWrites(this.api, (claim) => this.pods.has(keyOf(claim))),
+        ...this.#elsewhere(),
+      ];
       const write = writes[at % Math.max(writes.length, 1)];
       if (!write) return done > 0;
       this.log.push(`controller: ${write.what}`);
@@ -99,6 +127,10 @@ export class World implements AgentWorld {
     return said !== undefined;
   }
 
+  setClassPolicy(reclaimPolicy: string): void {
+    for (const each of this.classes.values()) this.classes.set(each.name, { ...each, reclaimPolicy });
+  }
+
   deliverAll(): void {
     for (const watch of WATCHES) this.agent.deliver(watch, Infinity);
   }
@@ -113,15 +145,14 @@ export class World implements AgentWorld {
     if (!directory || directory.isMounted || directory.isBlocked || this.isPoolAway) return;
     this.log.push(`pod of ${key} (${claim.metadata.uid}) runs${isWriter ? ' and writes' : ''}`);
     this.pods.add(key);
-    for (const file of directory.files) {
-      if (file !== claim.metadata.uid) this.broken(`${key} (${claim.metadata.uid}) sees the data of ${file}`);
-    }
+    checkSeen(this, path, claim);
     if (isWriter && directory.files.length === 0) directory.files.push(claim.metadata.uid);
   }
 
   /** The volume of this node that a bound claim has. */
   volumeOf(claim: SimClaim): SimVolume | undefined {
-    const volume = claim.spec.volumeName === undefined ? undefined : this.api.volumes.get(claim.spec.volumeName);
+    const volume =
+      claim.spec.volumeName === undefined ? undefined : this.api.volumes.get(claim.spec.volumeName);
     const isTheirs = volume?.spec.claimRef?.uid === claim.metadata.uid && claim.status.phase === 'Bound';
     return isTheirs && isOnNode(volume, HOSTNAME) ? volume : undefined;
   }
@@ -138,64 +169,27 @@ export class World implements AgentWorld {
 
   /** Somebody puts something into a directory: where there is a volume already, it is that volume's. */
   foreignData(path: VolumePath): void {
-    const [volume] = this.volumesAt(path);
+    // One that we have let go is as good as gone.
+    const volume = this.volumesAt(path).find(
+      ({ metadata }) => !metadata.deletionTimestamp || metadata.finalizers.includes(FINALIZER),
+    );
     const entry = this.disk.ledger.get(path);
     const made = entry?.state === 'made' ? entry.claim?.uid : undefined;
-    const whose = volume ? (volume.spec.claimRef?.uid ?? `volume:${volume.metadata.uid}`) : (made ?? 'foreign');
+    const whose = volume
+      ? (volume.spec.claimRef?.uid ?? `volume:${volume.metadata.uid}`)
+      : (made ?? 'foreign');
     this.log.push(`somebody puts data into ${path}: it counts as that of ${whose}`);
     this.disk.at(path).files.push(whose);
   }
 
-  /** Data is moved into the trash: of all that the agent does, the one thing that cannot be undone. */
-  retired(path: VolumePath, { files }: SimDirectory, trashName: string): void {
-    const volume = this.api.gone.get(trashName);
-    if (!volume) this.broken(`${path} is removed for ${trashName}, which is no volume`);
-    const { claimRef, persistentVolumeReclaimPolicy: policy, local } = volume.spec;
-    const what = `${path} is removed for volume ${volume.metadata.name}`;
-    if (files.length === 0) return;
-    if (policy !== 'Delete') this.broken(`${what}, whose policy is ${policy}`);
-    if (volume.status.phase !== 'Released') this.broken(`${what}, whose phase is ${volume.status.phase}`);
-    if (local.path !== `${ROOT}/${path}`) this.broken(`${what}, whose path is ${local.path}`);
-    if (this.isAlive(claimRef?.uid ?? '')) this.broken(`${what}, whose claim is there`);
-    for (const file of files) {
-      if (this.isAlive(file)) this.broken(`${what}, with data of the living claim ${file}`);
-      if (file !== claimRef?.uid) this.broken(`${what}, with data of ${file}`);
-    }
+  retired(path: VolumePath, directory: SimDirectory, trashName: string): void {
+    checkRetired(this, path, directory, trashName);
   }
 
   #changed(kind: SimKind, key: string, before: SimObject | undefined, after: SimObject | undefined): void {
-    if (kind === 'volume' && after) this.#checkVolume(after as SimVolume, before === undefined);
+    if (kind === 'volume' && before && this.isByAgent) checkLetGo(this, before as SimVolume, after);
+    if (kind === 'volume' && after) checkVolume(this, after as SimVolume, before === undefined);
     this.agent.tell(kind, key, before, after);
-  }
-
-  #checkVolume(volume: SimVolume, isNew: boolean): void {
-    const { metadata, spec } = volume;
-    const path = pathBelow(ROOT, spec.local.path);
-    if (path === undefined || !isOnNode(volume, HOSTNAME)) return;
-    const isByAgent = ({ metadata: { name } }: SimVolume): boolean => !name.startsWith('foreign');
-    const twins = this.volumesAt(path).filter((each) => isByAgent(each) && each.metadata.name !== metadata.name);
-    if (isNew && isByAgent(volume) && twins.length > 0) {
-      this.broken(`${metadata.name} and ${twins[0]!.metadata.name} are both at ${path}`);
-    }
-    const claim = spec.claimRef && this.api.claimOf(spec.claimRef);
-    if (claim && claim.metadata.uid === spec.claimRef?.uid) this.#bound(path, volume, claim);
-  }
-
-  /** From here on a pod may see what is there: what was put there for this volume, or given by a person, is the claim's. */
-  #bound(path: VolumePath, { metadata, spec }: SimVolume, claim: SimClaim): void {
-    const directory = this.disk.directories.get(path);
-    const { uid } = claim.metadata;
-    const isGiven =
-      this.given.has(uid) ||
-      this.given.has(metadata.uid) ||
-      claim.metadata.annotations[OURS.adopt] === 'true';
-    for (const [index, file] of directory?.files.entries() ?? []) {
-      if (isGiven || file === `volume:${metadata.uid}`) directory!.files[index] = uid;
-      else if (file !== uid) this.broken(`volume ${metadata.name} shows claim ${keyOf(claim)} (${uid}) the data of ${file}`);
-    }
-    if (spec.claimRef?.namespace !== path.split('/')[0] && !this.foreignPaths.has(path)) {
-      this.broken(`${path} is given to ${keyOf(claim)}`);
-    }
   }
 
   /** The agent of another node, as far as it matters here. */

@@ -1,0 +1,116 @@
+import { pathBelow } from '../../../src/agent/caches.ts';
+import type { VolumePath } from '../../../src/tars/host-path.ts';
+import { FINALIZER, OURS } from '../../../src/tars/vocabulary.ts';
+import { HOSTNAME, ROOT } from './simulation-agent.ts';
+import type { SimClaim, SimObject, SimVolume } from './simulation-api.ts';
+import { isOnNode, keyOf } from './simulation-controllers.ts';
+import type { SimDirectory } from './simulation-disk.ts';
+import type { World } from './simulation.ts';
+
+/**
+ * What must hold at every moment, checked as it happens.
+ *
+ * - Data goes into the trash for a Released volume with policy Delete whose claim is gone, and for nothing else.
+ * - No two volumes of the agent's lead to one directory.
+ * - A claim sees nothing of another claim's, but what a person gave to it.
+ * - A claim that has had its directory gets no empty one in its place.
+ * - A volume that says that its data may go does not go before its data.
+ */
+
+/** Of all that the agent does, the one thing that cannot be undone. */
+export function checkRetired(
+  world: World,
+  path: VolumePath,
+  { files }: SimDirectory,
+  trashName: string,
+): void {
+  const volume = world.api.gone.get(trashName);
+  if (!volume) world.broken(`${path} is removed for ${trashName}, which is no volume`);
+  if (files.length === 0) return;
+  const { claimRef, persistentVolumeReclaimPolicy: policy, local } = volume.spec;
+  const uid = claimRef?.uid ?? '';
+  const what = `${path} is removed for volume ${volume.metadata.name}`;
+  if (policy !== 'Delete') world.broken(`${what}, whose policy is ${policy}`);
+  if (volume.status.phase !== 'Released') world.broken(`${what}, whose phase is ${volume.status.phase}`);
+  if (local.path !== `${ROOT}/${path}`) world.broken(`${what}, whose path is ${local.path}`);
+  if (world.isAlive(uid)) world.broken(`${what}, whose claim is there`);
+  // What somebody wrote through a second volume on the same path is not known to be there.
+  if (!world.foreignPaths.has(path)) checkFiles(world, files, uid, what);
+}
+
+function checkFiles(world: World, files: readonly string[], uid: string, what: string): void {
+  for (const file of files) {
+    if (world.isAlive(file)) world.broken(`${what}, with data of the living claim ${file}`);
+    // Whoever adopts data and deletes the claim before it is bound has given it away as well.
+    if (file !== uid && !world.given.has(uid)) world.broken(`${what}, with data of ${file}`);
+  }
+}
+
+/** A server that starts on an empty directory believes that it is new. */
+export function checkMaking(world: World, path: VolumePath): void {
+  if (world.disk.directories.has(path) || world.foreignPaths.has(path)) return;
+  const names = new Set(world.volumesAt(path).map(({ metadata }) => metadata.name));
+  const claim = [...world.api.claims.values()].find(({ spec }) => names.has(spec.volumeName ?? ''));
+  if (claim) world.broken(`${path} is made for ${keyOf(claim)}, which had it already`);
+}
+
+/** The volume is what says that its data may go: without it, nobody ever takes the data away. */
+export function checkLetGo(world: World, before: SimVolume, after: SimObject | undefined): void {
+  const { metadata, spec, status } = before;
+  const isHeld = (object: SimObject | undefined): boolean =>
+    object?.metadata.finalizers.includes(FINALIZER) ?? false;
+  const path = pathBelow(ROOT, spec.local.path);
+  if (!isHeld(before) || isHeld(after) || path === undefined || world.foreignPaths.has(path)) return;
+  const isToGo = status.phase === 'Released' && spec.persistentVolumeReclaimPolicy === 'Delete';
+  const files = world.disk.directories.get(path)?.files ?? [];
+  if (isToGo && files.includes(spec.claimRef?.uid ?? ''))
+    world.broken(`${metadata.name} goes before its data`);
+}
+
+export function checkVolume(world: World, volume: SimVolume, isNew: boolean): void {
+  const path = pathBelow(ROOT, volume.spec.local.path);
+  if (path === undefined || !isOnNode(volume, HOSTNAME)) return;
+  if (isNew) checkAlone(world, path, volume);
+  const { claimRef } = volume.spec;
+  const claim = claimRef && world.api.claimOf(claimRef);
+  if (claim && claim.metadata.uid === claimRef.uid) checkShown(world, path, volume, claim);
+}
+
+function checkAlone(world: World, path: VolumePath, { metadata }: SimVolume): void {
+  const twin = world
+    .volumesAt(path)
+    .find(({ metadata: { name } }) => name !== metadata.name && !isForeign(name));
+  if (twin && !isForeign(metadata.name)) {
+    world.broken(`${metadata.name} and ${twin.metadata.name} are both at ${path}`);
+  }
+}
+
+export const isForeign = (name: string): boolean => name.startsWith('foreign');
+
+/** From here on a pod may see what is there: what came by this volume, or was given by a person, is the claim's now. */
+function checkShown(world: World, path: VolumePath, { metadata, spec }: SimVolume, claim: SimClaim): void {
+  // A second volume on one path shows everything to both: so does whoever makes one.
+  const isForeignToo = world.foreignPaths.has(path);
+  const { uid } = claim.metadata;
+  if (spec.claimRef?.namespace !== path.split('/')[0] && !isForeignToo) {
+    world.broken(`${path} is given to ${keyOf(claim)}`);
+  }
+  const isGiven = isForeignToo || isGivenTo(world, claim) || world.given.has(metadata.uid);
+  const directory = world.disk.directories.get(path);
+  if (!directory) return;
+  directory.files = directory.files.map((file) => {
+    if (isGiven || file === uid || file === `volume:${metadata.uid}`) return uid;
+    return world.broken(`volume ${metadata.name} shows claim ${keyOf(claim)} (${uid}) the data of ${file}`);
+  });
+}
+
+const isGivenTo = (world: World, { metadata }: SimClaim): boolean =>
+  world.given.has(metadata.uid) || metadata.annotations[OURS.adopt] === 'true';
+
+/** A pod has started. */
+export function checkSeen(world: World, path: VolumePath, claim: SimClaim): void {
+  const { uid } = claim.metadata;
+  if (world.foreignPaths.has(path)) return;
+  const stranger = world.disk.directories.get(path)?.files.find((file) => file !== uid);
+  if (stranger !== undefined) world.broken(`${keyOf(claim)} (${uid}) sees the data of ${stranger}`);
+}

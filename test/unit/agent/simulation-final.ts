@@ -1,0 +1,127 @@
+import { pathBelow } from '../../../src/agent/caches.ts';
+import { readClaimView } from '../../../src/agent/claim-view.ts';
+import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
+import type { VolumePath } from '../../../src/tars/host-path.ts';
+import { FINALIZER, OURS, SELECTED_NODE } from '../../../src/tars/vocabulary.ts';
+import { HOSTNAME, POOL, ROOT } from './simulation-agent.ts';
+import type { SimClaim, SimVolume } from './simulation-api.ts';
+import { isForeign } from './simulation-checks.ts';
+import { isOnNode, keyOf } from './simulation-controllers.ts';
+import type { SimDirectory } from './simulation-disk.ts';
+import { OTHER_NODE, type World } from './simulation.ts';
+
+/** What must hold when nothing more happens: nobody waits without a reason, and nothing is forgotten. */
+export function checkEnd(world: World): void {
+  for (const claim of world.api.claims.values()) checkClaim(world, claim);
+  for (const volume of world.api.volumes.values()) checkVolume(world, volume);
+  for (const entry of world.disk.ledger.values()) checkEntry(world, entry);
+  for (const [path, directory] of world.disk.directories) checkDirectory(world, path, directory);
+}
+
+function checkDirectory(world: World, path: VolumePath, { files, isMounted }: SimDirectory): void {
+  const isKnown = world.volumesAt(path).length > 0 || world.disk.ledger.has(path);
+  if (isKnown || isMounted || world.foreignPaths.has(path)) return;
+  // An empty one is of the agent's making, unless people had a hand in it.
+  const isExcused =
+    files.length === 0
+      ? world.lostPaths.has(path)
+      : files.every((file) => file === 'foreign' || file.startsWith('volume:'));
+  if (!isExcused) world.broken(`nobody knows ${path}`);
+}
+
+function checkClaim(world: World, claim: SimClaim): void {
+  if (claim.metadata.deletionTimestamp !== undefined) return;
+  if (claim.status.phase === 'Bound') return checkBound(world, claim);
+  const view = readClaimView(claim, world.settings);
+  if (!view || 'fault' in view.wanted) return;
+  const reasons = claim.status.phase === 'Lost' ? WHY_LOST : WHY_PENDING;
+  const { path } = view.wanted;
+  if (reasons.some((reason) => reason(world, claim, path))) return;
+  world.broken(`${keyOf(claim)} is ${claim.status.phase} for no reason, and names ${claim.spec.volumeName}`);
+}
+
+function checkBound(world: World, claim: SimClaim): void {
+  const volume = world.volumeOf(claim);
+  const path = volume && pathBelow(ROOT, volume.spec.local.path);
+  if (!volume || path === undefined || isForeign(volume.metadata.name)) return;
+  if (world.disk.directories.has(path) || world.lostPaths.has(path)) return;
+  world.broken(`${keyOf(claim)} is bound to ${volume.metadata.name}, and there is no directory`);
+}
+
+type Why = (world: World, claim: SimClaim, path: VolumePath) => boolean;
+
+const isTaken: Why = (world, _claim, path) => world.volumesAt(path).length > 0;
+
+const isInTheWay: Why = ({ disk }, _claim, path) => {
+  const directory = disk.directories.get(path);
+  return directory !== undefined && (directory.isBlocked || directory.isMounted);
+};
+
+const hasData: Why = ({ disk }, { metadata }, path) => {
+  const entry = disk.ledger.get(path);
+  // What is there while nothing was made yet is somebody else's.
+  const isOwn = entry?.claim?.uid === metadata.uid && entry.state !== 'making';
+  const isEmpty = (disk.directories.get(path)?.files.length ?? 0) === 0;
+  return !isOwn && !isEmpty && metadata.annotations[OURS.adopt] !== 'true';
+};
+
+/** Its directory was begun, or made, for another claim, which has a right to it still. */
+const isPromised: Why = (world, { metadata }, path) => {
+  const uid = world.disk.ledger.get(path)?.claim?.uid;
+  return uid !== undefined && uid !== metadata.uid && world.isAlive(uid);
+};
+
+const WHY_PENDING: readonly Why[] = [
+  (_world, { metadata }) => metadata.annotations[SELECTED_NODE] === OTHER_NODE,
+  isTaken,
+  isInTheWay,
+  hasData,
+  isPromised,
+];
+
+const WHY_LOST: readonly Why[] = [
+  ({ disk }, _claim, path) => !disk.directories.has(path),
+  isInTheWay,
+  isTaken,
+  ({ disk }, { metadata, spec }, path) => {
+    const entry = disk.ledger.get(path);
+    return entry?.claim?.uid !== metadata.uid || entry.volume !== spec.volumeName;
+  },
+];
+
+function checkVolume(world: World, volume: SimVolume): void {
+  const { metadata, status } = volume;
+  const path = pathBelow(ROOT, volume.spec.local.path);
+  if (path === undefined || !isOnNode(volume, HOSTNAME) || isForeign(metadata.name)) return;
+  if (!isOurs(world, path, volume)) world.broken(`${metadata.name} is not ours any more`);
+  if (mayStay(world, path, volume)) return;
+  if (status.phase === 'Released' && volume.spec.persistentVolumeReclaimPolicy === 'Delete') {
+    world.broken(`${metadata.name} is Released, and stays`);
+  }
+  if (metadata.deletionTimestamp !== undefined && status.phase !== 'Bound') {
+    world.broken(`${metadata.name} is being deleted for ever`);
+  }
+}
+
+function isOurs({ disk }: World, path: VolumePath, { metadata }: SimVolume): boolean {
+  const hasSigns = metadata.finalizers.includes(FINALIZER) && metadata.annotations[OURS.pool] === POOL;
+  return hasSigns && disk.ledger.get(path)?.volume === metadata.name;
+}
+
+/** What is said about it in the meantime is in the tests of the plan. */
+function mayStay(world: World, path: VolumePath, { metadata, spec }: SimVolume): boolean {
+  const directory = world.disk.directories.get(path);
+  if (directory?.isMounted || directory?.isBlocked || world.volumesAt(path).length > 1) return true;
+  // Given to another claim by hand while the agent was away: ledger and volume disagree on whose it is.
+  const entry = world.disk.ledger.get(path);
+  return (
+    entry?.claim !== undefined && entry.claim.uid !== spec.claimRef?.uid && world.given.has(metadata.uid)
+  );
+}
+
+function checkEntry(world: World, { path, state, claim }: LedgerEntry): void {
+  const isThere = world.disk.directories.has(path) || world.volumesAt(path).length > 0;
+  // What is gone, or was begun, is remembered for as long as its claim is there.
+  if (isThere || (claim && world.isAlive(claim.uid))) return;
+  world.broken(`the ledger has ${path} as ${state}, and there is nothing`);
+}

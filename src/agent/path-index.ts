@@ -16,23 +16,19 @@ export class PathIndex<T> implements Handlers<T> {
   }
 
   upsert(name: string, object: T): void {
-    this.remove(name);
-    this.#byName.set(name, object);
+    const old = this.#take(name);
     const key = this.#keyOf(object);
+    this.#byName.set(name, object);
     const group = this.#byKey.get(key) ?? new Map<string, T>();
     this.#byKey.set(key, group.set(name, object));
+    // Told when all is in its place: whoever hears of it may look at once.
+    if (old !== undefined && old !== key) this.#changed(old);
     this.#changed(key);
   }
 
   remove(name: string): void {
-    const old = this.#byName.get(name);
-    if (old === undefined) return;
-    this.#byName.delete(name);
-    const key = this.#keyOf(old);
-    const group = this.#byKey.get(key);
-    group?.delete(name);
-    if (group?.size === 0) this.#byKey.delete(key);
-    this.#changed(key);
+    const key = this.#take(name);
+    if (key !== undefined) this.#changed(key);
   }
 
   at(key: string): T[] {
@@ -45,5 +41,17 @@ export class PathIndex<T> implements Handlers<T> {
 
   all(): Iterable<T> {
     return this.#byName.values();
+  }
+
+  /** Returns the key that it was at. */
+  #take(name: string): string | undefined {
+    const old = this.#byName.get(name);
+    if (old === undefined) return undefined;
+    this.#byName.delete(name);
+    const key = this.#keyOf(old);
+    const group = this.#byKey.get(key);
+    group?.delete(name);
+    if (group?.size === 0) this.#byKey.delete(key);
+    return key;
   }
 }

@@ -30,6 +30,8 @@ export interface Parts extends AgentOptions {
   readonly queue: WorkQueue;
 }
 
+/** For how long volumes that come or go are waited for, before the scheduler is told. */
+const SOON_MS = 1000;
 const noAnnotations: Readonly<Record<string, string>> = {};
 
 /** What an agent is made of once it knows its node. */
@@ -40,6 +42,7 @@ export class Running {
   readonly reconciler: Reconciler;
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
+  #cancelLook: (() => void) | undefined;
   /** Of the pool that was seen last: it goes on by itself while the pool is away. */
   #trash: { readonly id: string; readonly trash: Trash } | undefined;
 
@@ -110,6 +113,7 @@ export class Running {
   }
 
   async stop(): Promise<void> {
+    this.#cancelLook?.();
     this.capacity.stop();
     await Promise.all([this.health.stop(), this.#heartbeat.stop(), this.caches.stop(), this.trash?.stop()]);
   }
@@ -162,14 +166,17 @@ export class Running {
       site: { node, hostname: identity.hostname, root },
       said: { events, logger },
       ...(observer ? { observer: observer.work } : {}),
-      spaceChanged: () => void this.#lookAgain(),
+      spaceChanged: () => this.#lookSoon(),
       published: () => this.capacity.publish(),
     });
   }
 
-  async #lookAgain(): Promise<void> {
-    await this.health.look();
-    await this.capacity.publish();
+  /** Volumes come and go together, with the replicas of a server: one look, and one word, for all of them. */
+  #lookSoon(): void {
+    this.#cancelLook ??= this.#parts.clock.after(SOON_MS, () => {
+      this.#cancelLook = undefined;
+      void this.health.look().then(() => this.capacity.publish());
+    });
   }
 
   #poolChanged(what: 'health' | 'space'): void {

@@ -49,16 +49,25 @@ function goOn(state: PathState, entry: LedgerEntry): Decision {
   const { claim: owner } = entry;
   if (owner === undefined) return goOnOffering(state, entry);
   const known = state.claims.find(({ uid }) => uid === owner.uid);
-  if (known && !known.isDeleting) return restore(state, entry, known);
+  if (known && !known.isDeleting && !hasVanished(state, entry, known)) return restore(state, entry, known);
   if (!state.live) return { kind: 'look', volume: entry.volume, claim: owner };
   // The cache is late, or the claim was left out by a filter; the volume comes by the watch.
   if (isKnownOurs(state)) return LATER;
   const { claim } = state.live;
-  return claim?.uid === owner.uid ? follow(state, entry, claim) : undo(state, entry);
+  return claim?.uid === owner.uid ? follow(state, entry, claim, known) : undo(state, entry);
 }
+
+/** What was made and is gone may be in use by now, and no empty one is put in its place. */
+const hasVanished = ({ found }: PathState, entry: LedgerEntry, claim: ClaimView): boolean =>
+  entry.state === 'made' && found.kind === 'absent' && claim.volumeName === undefined;
 
 /** It was for nobody in particular. */
 function goOnOffering(state: PathState, entry: LedgerEntry): Decision {
+  // It was taken and is gone, all while the agent was away. Lost is what only a claim becomes that was bound.
+  const lost = state.claims.find(
+    ({ volumeName, phase, isDeleting }) => volumeName === entry.volume && phase === 'Lost' && !isDeleting,
+  );
+  if (lost) return restore(state, entry, lost);
   const claim = waiting(state).find(({ way }) => way === 'per-node');
   if (claim && state.found.kind !== 'filled') return provision(state, claim);
   if (!state.live) return { kind: 'look', volume: entry.volume, claim: undefined };
@@ -66,8 +75,9 @@ function goOnOffering(state: PathState, entry: LedgerEntry): Decision {
   return isKnownOurs(state) ? LATER : undo(state, entry);
 }
 
-/** The claim lives, and the caches do not have it. */
-function follow(state: PathState, entry: LedgerEntry, claim: LiveClaim): Decision {
+/** The claim lives, and the caches do not have it, or not as it is now. */
+function follow(state: PathState, entry: LedgerEntry, claim: LiveClaim, known?: ClaimView): Decision {
+  if (known && claim.volumeName === undefined && !claim.isDeleting) return restore(state, entry, known);
   if (claim.volumeName === entry.volume && claim.view) return restore(state, entry, claim.view);
   // It comes back to this path when it is mended.
   if (claim.view && 'fault' in claim.view.wanted && !claim.isDeleting) return NOTHING;

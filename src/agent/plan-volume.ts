@@ -100,9 +100,10 @@ function letGo(state: PathState, volume: VolumeView): Decision {
   if (!live.volume || live.volume.uid !== volume.uid) return { kind: 'steps', steps: [], againMs: 1000 };
   if (isBoundElsewhere(live)) return dropUnused(state, live.volume);
   // Any other policy than Delete means that somebody wants the data.
-  return live.volume.reclaimPolicy === 'Delete'
-    ? reclaim(state, live.volume, live)
-    : retain(state, live.volume);
+  if (live.volume.reclaimPolicy === 'Delete') return reclaim(state, live.volume, live);
+  // Who called it Released was wrong: it is not let go while its claim is there.
+  const isUsed = live.claim !== undefined && live.claim.uid === live.volume.claim?.uid;
+  return isUsed ? { kind: 'steps', steps: [], againMs: 60_000 } : retain(state, live.volume);
 }
 
 /** Its claim is there and got another volume: the controller calls this one Released, and nobody ever used it. */
@@ -185,7 +186,8 @@ function remake(
 ): Decision {
   const { live } = state;
   if (!live) return { kind: 'look', volume: volume.name, claim };
-  const isUnbound = live.volume?.uid === volume.uid && live.volume.phase !== 'Bound';
+  // Released already is for reclaiming, once the caches know.
+  const isUnbound = live.volume?.uid === volume.uid && ['Pending', 'Available'].includes(live.volume.phase);
   return isUnbound && live.claim?.volumeName !== volume.name
     ? steps(...recorded, { do: 'release', volume: live.volume, as: 'deleted' })
     : NOTHING;
@@ -196,8 +198,9 @@ function keepOffer(state: PathState, volume: VolumeView): Decision {
   const { offer, claims } = state;
   const { claim, ...unbound } = entryOf(state);
   if (volume.isDeleting) return withdraw(state, volume);
+  // A binder that changed its mind leaves it empty. Where there is data, a person took the claim out of it.
+  if (state.found.kind === 'filled') return NOTHING;
   if (claim !== undefined) {
-    // A binder that changed its mind leaves it empty. Where there is data, a person took the claim out of it.
     return state.found.kind === 'empty' ? steps({ do: 'record', entry: unbound }) : NOTHING;
   }
   const isWanted = claims.some(({ way, volumeName }) => way === 'per-node' && volumeName === undefined);
@@ -213,7 +216,7 @@ function withdraw(state: PathState, volume: VolumeView): Decision {
   if (!live.volume || live.volume.claim || live.volume.uid !== volume.uid) return NOTHING;
   const entry = entryOf(state);
   const release: Step = { do: 'release', volume: live.volume, as: 'unbound' };
-  if (entry.claim !== undefined) {
+  if (entry.claim !== undefined || state.found.kind === 'filled') {
     return steps({ do: 'record', entry: { ...entry, state: 'kept', volumeUid: volume.uid } }, release);
   }
   const message = `no claim waited for ${path} on node ${site.node} any more`;

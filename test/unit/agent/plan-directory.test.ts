@@ -6,6 +6,7 @@ import type { LiveClaim } from '../../../src/agent/state.ts';
 import { aboutClaim, type Decision, type Step } from '../../../src/agent/step.ts';
 import { persistentVolume } from '../../../src/tars/persistent-volume.ts';
 import {
+  brief,
   claim,
   decided,
   entry,
@@ -33,13 +34,14 @@ const KINDS = ['absent', 'empty', 'filled', 'mounted', 'blocked'] as const;
  * new     it is recorded, made, and its volume created        serve   its volume is created
  * take    it is recorded as made, and its volume created      undo    what is empty goes, and its entry
  * keep    it is recorded as kept, for people to decide on     forget  its entry goes
+ * again   as new, after a look that shows its claim waiting still
  * data    said: it holds data    mount, link    said: something is in the way     -    nothing
  *
  * Undo and keep come after a look that shows the claim of the ledger gone.
  */
 const TABLE = `
                    nothing   making    made      retiring  kept
-  absent   same    new       new       new       undo      forget
+  absent   same    new       new       again     undo      forget
   absent   other   new       undo      undo      undo      forget
   absent   adopt   new       undo      undo      undo      forget
   absent   nobody  -         undo      undo      undo      forget
@@ -159,6 +161,7 @@ const EXPECTED: Record<string, (way: Way, row: Row) => Step[]> = {
     created(way, row),
     told(way, row),
   ],
+  again: (way, row) => EXPECTED.new!(way, row),
   take: (way, row) => [{ do: 'record', entry: entryFor(way, row) }, created(way, row), told(way, row)],
   // What the ledger has of one claim is not offered before the ledger has it as an offer.
   serve: (way, row) => [
@@ -195,9 +198,9 @@ describe('a directory without a volume', () => {
           entry: known === 'nothing' ? undefined : entry(known),
           found: found(kind),
         });
-        const gone = { volume: undefined, claim: undefined };
-        expect(plan(given).kind).to.equal(['undo', 'keep'].includes(code) ? 'look' : 'steps');
-        expect(decided(given, gone)).to.deep.equal({ kind: 'steps', steps: EXPECTED[code]!(way, row) });
+        const look = { volume: undefined, claim: code === 'again' ? live() : undefined };
+        expect(plan(given).kind).to.equal(['undo', 'keep', 'again'].includes(code) ? 'look' : 'steps');
+        expect(decided(given, look)).to.deep.equal({ kind: 'steps', steps: EXPECTED[code]!(way, row) });
       });
     }
   }
@@ -226,6 +229,16 @@ describe('what was begun, while the caches say nothing', () => {
       }
     });
   }
+
+  it('its directory was made and is gone: no empty one takes its place where it is in use', () => {
+    const given = state({ claims: [claim()], entry: entry(), found: found('absent') });
+    expect(plan(given)).to.deep.equal(look);
+    expect(decided(given, { volume: volume(), claim: live({ volumeName: NAME }) })).to.deep.equal(later);
+    const view = claim({ phase: 'Lost', volumeName: NAME });
+    const lost = { volume: undefined, claim: live({ phase: 'Lost', volumeName: NAME, view }) };
+    expect(brief(decided(given, lost))).to.deep.equal(['say VolumeDataMissing']);
+    expect(brief(decided(given, { volume: undefined, claim: live() }))).to.include('make');
+  });
 
   it('its volume is in the cluster: the caches are late', () => {
     for (const known of ['making', 'made'] as const) {

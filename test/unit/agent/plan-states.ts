@@ -14,7 +14,7 @@ export const WHERE = '/pool/shop/Shop.cart/data';
 /** Pinned: the lock on that path of that node. */
 export const NAME = 'shop-data-shop-cart-1c54148735bb9d5b68c0';
 export const OWNER = { uid: 0, gid: 0, mode: 0o755 };
-export const SITE = { node: 'n1', hostname: 'host-1', root: '/pool', pool: 'pool-1' };
+const SITE = { node: 'n1', hostname: 'host-1', root: '/pool', pool: 'pool-1' };
 export const MINE = { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' };
 export const OTHER = { namespace: 'shop', name: 'data-cart-1', uid: 'claim-2' };
 

@@ -225,6 +225,12 @@ describe('a Released volume of ours', () => {
     );
   });
 
+  it('is not let go, whatever its phase and policy, while its claim is there', () => {
+    const of = { reclaimPolicy: 'Retain', isDeleting: true };
+    const used = { ...look(of), claim: live({ phase: 'Bound', volumeName: NAME }) };
+    expect(decided(released({}, of), used)).to.deep.equal({ kind: 'steps', steps: [], againMs: 60_000 });
+  });
+
   it('is taken away when the policy becomes Delete', () => {
     expect(brief(decided(released({}, { reclaimPolicy: 'Retain' }), look()))).to.include('retire');
   });
@@ -283,7 +289,12 @@ describe('a volume of ours that nobody is bound to yet', () => {
 
     it(`${phase}: being deleted it stays where the binder was faster`, () => {
       const given = served({ claims: [claim()] }, { phase, isDeleting: true });
-      const volumes = [volume({ phase: 'Bound', isDeleting: true }), volume({ uid: 'volume-9' }), undefined];
+      const volumes = [
+        volume({ phase: 'Bound', isDeleting: true }),
+        volume({ phase: 'Released', isDeleting: true }),
+        volume({ phase, uid: 'volume-9', isDeleting: true }),
+        undefined,
+      ];
       for (const each of volumes) {
         expect(decided(given, { volume: each, claim: live() })).to.deep.equal(NOTHING);
       }
@@ -364,6 +375,18 @@ describe('an offer', () => {
     );
   });
 
+  it('that holds data, whosever it was, stays, and is kept when it is deleted', () => {
+    const filled = { found: found('filled'), ...idle(10 ** 9) };
+    expect(plan(offer(filled))).to.deep.equal(NOTHING);
+    const of = { isDeleting: true };
+    expect(decided(offer(filled, of), look(of))).to.deep.equal(
+      did(
+        { do: 'record', entry: offered('kept', { volumeUid: 'volume-1' }) },
+        { do: 'release', volume: volume({ ...OFFER, ...of }), as: 'unbound' },
+      ),
+    );
+  });
+
   it('that was begun is not undone while the cluster has it', () => {
     const later = { kind: 'steps', steps: [], againMs: 2000 };
     expect(plan(state({ entry: offered() }))).to.deep.equal({ kind: 'look', volume: NAME, claim: undefined });
@@ -415,6 +438,19 @@ describe('a volume that was deleted by hand', () => {
     const decision = plan(state({ claims, entry: known }));
     const [create] = decision.kind === 'steps' ? decision.steps : [];
     expect(create).to.have.nested.property('volume.spec.claimRef.uid', 'claim-1');
+  });
+
+  it('is made again also where the ledger never heard that the offer was bound', () => {
+    const taker = bound({ way: 'per-node', phase: 'Lost' });
+    for (const kind of ['filled', 'empty'] as const) {
+      const decision = plan(state({ claims: [taker], entry: offered(), found: found(kind) }));
+      expect(brief(decision)).to.deep.equal(['record made', 'create-volume', 'say VolumeRestored']);
+      const [record] = decision.kind === 'steps' ? decision.steps : [];
+      expect(record).to.have.deep.nested.property('entry.claim', MINE);
+    }
+    // A claim can name a volume by hand; then it is Pending.
+    const given = state({ claims: [bound({ way: 'per-node', phase: 'Pending' })], entry: offered() });
+    expect(brief(decided(given, gone))).to.not.include('create-volume');
   });
 
   it('is made again also where the caches have lost its claim', () => {

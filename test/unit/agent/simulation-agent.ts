@@ -25,7 +25,7 @@ export const NODE = 'n1';
 export const HOSTNAME = 'host-1';
 export const ROOT = '/pool';
 export const POOL = 'pool-1';
-export const OFFER_TTL_MS = 600_000;
+const OFFER_TTL_MS = 600_000;
 
 export class Crash extends Error {}
 
@@ -114,6 +114,12 @@ export class SimAgent {
   addAll(): void {
     for (const index of [...this.#claims, this.#volumes]) for (const key of index.keys()) this.add(key);
     if (!this.#world.isPoolAway) for (const path of this.#world.disk.ledger.keys()) this.add(path);
+  }
+
+  /** Whether its caches have this volume, as one that is nobody's to pass over. */
+  respects(path: string, name: string): boolean {
+    const volume = this.#volumes.at(path).find((each) => each.name === name);
+    return volume !== undefined && (!volume.isDeleting || volume.hasFinalizer || volume.phase === 'Bound');
   }
 
   /** What has waited for this time. */

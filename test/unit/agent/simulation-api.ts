@@ -3,7 +3,7 @@ import { isRecord } from '../../../src/tars/json.ts';
 
 /** The API server of the simulated world: two kinds of objects, and what it does to every write. */
 
-export interface Metadata {
+interface Metadata {
   readonly name: string;
   readonly namespace?: string;
   readonly uid: string;
@@ -15,7 +15,7 @@ export interface Metadata {
   finalizers: string[];
 }
 
-export interface ClaimRef {
+interface ClaimRef {
   readonly namespace: string;
   readonly name: string;
   uid?: string;

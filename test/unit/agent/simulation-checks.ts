@@ -49,22 +49,43 @@ function checkFiles(world: World, files: readonly string[], uid: string, what: s
 /** A server that starts on an empty directory believes that it is new. */
 export function checkMaking(world: World, path: VolumePath): void {
   if (world.disk.directories.has(path) || world.foreignPaths.has(path)) return;
-  const names = new Set(world.volumesAt(path).map(({ metadata }) => metadata.name));
-  const claim = [...world.api.claims.values()].find(({ spec }) => names.has(spec.volumeName ?? ''));
+  const known = world.disk.ledger.get(path)?.volume;
+  const names = new Set([known, ...world.volumesAt(path).map(({ metadata }) => metadata.name)]);
+  const claim = [...world.api.claims.values()].find(
+    ({ metadata, spec }) =>
+      metadata.deletionTimestamp === undefined &&
+      spec.volumeName !== undefined &&
+      names.has(spec.volumeName) &&
+      !world.faulty.has(metadata.uid),
+  );
   if (claim) world.broken(`${path} is made for ${keyOf(claim)}, which had it already`);
 }
 
+const isHeld = (object: SimObject | undefined): boolean =>
+  object?.metadata.finalizers.includes(FINALIZER) ?? false;
+
+/** Of a claim that has another volume it never was. */
+const isToGo = (world: World, { spec, status }: SimVolume): boolean =>
+  status.phase === 'Released' &&
+  spec.persistentVolumeReclaimPolicy === 'Delete' &&
+  !world.isAlive(spec.claimRef?.uid ?? '');
+
 /** The volume is what says that its data may go: without it, nobody ever takes the data away. */
 export function checkLetGo(world: World, before: SimVolume, after: SimObject | undefined): void {
-  const { metadata, spec, status } = before;
-  const isHeld = (object: SimObject | undefined): boolean =>
-    object?.metadata.finalizers.includes(FINALIZER) ?? false;
+  const { metadata, spec } = before;
   const path = pathBelow(ROOT, spec.local.path);
   if (!isHeld(before) || isHeld(after) || path === undefined || world.foreignPaths.has(path)) return;
-  const isToGo = status.phase === 'Released' && spec.persistentVolumeReclaimPolicy === 'Delete';
+  const uid = spec.claimRef?.uid ?? '';
   const files = world.disk.directories.get(path)?.files ?? [];
-  if (isToGo && files.includes(spec.claimRef?.uid ?? ''))
-    world.broken(`${metadata.name} goes before its data`);
+  if (isToGo(world, before) && files.includes(uid)) world.broken(`${metadata.name} goes before its data`);
+}
+
+/** What others made becomes the agent's by the word of a person only. */
+export function checkTakenOver(world: World, before: SimVolume, after: SimObject | undefined): void {
+  const isTaken = isHeld(after) && !isHeld(before);
+  if (isTaken && !world.given.has(before.spec.claimRef?.uid ?? '')) {
+    world.broken(`${before.metadata.name} is taken over, and nobody said so`);
+  }
 }
 
 export function checkVolume(world: World, volume: SimVolume, isNew: boolean): void {
@@ -77,12 +98,11 @@ export function checkVolume(world: World, volume: SimVolume, isNew: boolean): vo
 }
 
 function checkAlone(world: World, path: VolumePath, { metadata }: SimVolume): void {
-  const twin = world
-    .volumesAt(path)
-    .find(({ metadata: { name } }) => name !== metadata.name && !isForeign(name));
-  if (twin && !isForeign(metadata.name)) {
-    world.broken(`${metadata.name} and ${twin.metadata.name} are both at ${path}`);
-  }
+  if (isForeign(metadata.name)) return;
+  const isInTheWay = ({ metadata: { name } }: SimVolume): boolean =>
+    name !== metadata.name && (!isForeign(name) || world.agent.respects(path, name));
+  const twin = world.volumesAt(path).find(isInTheWay);
+  if (twin) world.broken(`${metadata.name} and ${twin.metadata.name} are both at ${path}`);
 }
 
 export const isForeign = (name: string): boolean => name.startsWith('foreign');

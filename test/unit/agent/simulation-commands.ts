@@ -31,6 +31,12 @@ const just = <const T extends readonly string[]>(...words: T): Arbitrary<T[numbe
 const often = <C>(...table: (readonly [number, Arbitrary<C>])[]): Arbitrary<C> =>
   fc.oneof(...table.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 
+const scheduling: Arbitrary<Deed> = fc.record({
+  do: just('schedule'),
+  at,
+  node: fc.constantFrom(NODE, NODE, NODE, NODE, OTHER_NODE),
+});
+
 const onObjects = often<Deed>(
   [
     6,
@@ -55,12 +61,12 @@ const onObjects = often<Deed>(
 /** What happens at an effect of the agent, or just before it. */
 const troubled = {
   trouble: fc.record({ kind: just('crash', 'crash', 'lost', 'fail', 'meanwhile'), effect: fc.nat(5) }),
-  meanwhile: fc.array(onObjects, { maxLength: 3 }),
+  meanwhile: fc.array(often<Deed>([4, onObjects], [1, scheduling]), { maxLength: 3 }),
 };
 
 const onAgent = often<Command>(
-  [3, fc.record({ do: just('deliver'), watch: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) })],
-  [1, fc.record({ do: just('reconcile'), at })],
+  [4, fc.record({ do: just('deliver'), watch: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) })],
+  [3, fc.record({ do: just('reconcile'), at })],
   [3, fc.record({ do: just('reconcile'), at, ...troubled })],
   [4, fc.record({ do: just('settle'), schedules: fc.boolean() })],
   [5, fc.record({ do: just('settle'), schedules: fc.boolean(), ...troubled })],
@@ -78,12 +84,6 @@ const odd = often<Command>(
   [4, fc.record({ do: just('foreign data', 'lose data', 'mount', 'unmount', 'unmount', 'link'), path })],
   [1, fc.record({ do: just('full', 'pool away'), is: fc.boolean() })],
 );
-
-const scheduling: Arbitrary<Deed> = fc.record({
-  do: just('schedule'),
-  at,
-  node: fc.constantFrom(NODE, NODE, NODE, NODE, OTHER_NODE),
-});
 
 export const command = often<Command>([8, onObjects], [8, onAgent], [2, scheduling], [3, odd]);
 

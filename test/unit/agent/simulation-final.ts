@@ -67,9 +67,14 @@ const hasData: Why = ({ disk }, { metadata }, path) => {
 
 /** Its directory was begun, or made, for another claim, which has a right to it still. */
 const isPromised: Why = (world, { metadata }, path) => {
-  const uid = world.disk.ledger.get(path)?.claim?.uid;
-  return uid !== undefined && uid !== metadata.uid && world.isAlive(uid);
+  const entry = world.disk.ledger.get(path);
+  return entry !== undefined && owners(world, entry).some((claim) => claim.metadata.uid !== metadata.uid);
 };
+
+const owners = ({ api }: World, { claim, volume }: LedgerEntry): SimClaim[] =>
+  [...api.claims.values()].filter(
+    ({ metadata, spec }) => metadata.uid === claim?.uid || spec.volumeName === volume,
+  );
 
 const WHY_PENDING: readonly Why[] = [
   (_world, { metadata }) => metadata.annotations[SELECTED_NODE] === OTHER_NODE,
@@ -119,9 +124,10 @@ function mayStay(world: World, path: VolumePath, { metadata, spec }: SimVolume):
   );
 }
 
-function checkEntry(world: World, { path, state, claim }: LedgerEntry): void {
-  const isThere = world.disk.directories.has(path) || world.volumesAt(path).length > 0;
+function checkEntry(world: World, entry: LedgerEntry): void {
+  const { path, state } = entry;
+  if (world.disk.directories.has(path) || world.volumesAt(path).length > 0) return;
   // What is gone, or was begun, is remembered for as long as its claim is there.
-  if (isThere || (claim && world.isAlive(claim.uid))) return;
+  if (owners(world, entry).length > 0) return;
   world.broken(`the ledger has ${path} as ${state}, and there is nothing`);
 }

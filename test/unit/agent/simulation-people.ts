@@ -188,6 +188,7 @@ function createClaim(
 
 function annotate(world: World, claim: SimClaim, as: Deeds['annotate']['as']): void {
   if (as === 'adopt') world.given.add(claim.metadata.uid);
+  if (as === 'bad owner') world.faulty.add(claim.metadata.uid);
   world.api.editClaim(keyOf(claim), ({ metadata: { annotations } }) => {
     if (as === 'owner') annotations[ANNOTATION.uid] = annotations[ANNOTATION.uid] === '7' ? '8' : '7';
     else if (as === 'bad owner') annotations[ANNOTATION.uid] = '../7';

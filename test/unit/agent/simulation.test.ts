@@ -6,7 +6,7 @@ import { World } from './simulation.ts';
 
 /** TLV_SOAK=1 searches long and elsewhere each time; else the search is short and always the same. */
 const SOAK = Number(process.env.TLV_SOAK ?? 0);
-const SEARCH = SOAK > 0 ? { numRuns: 100_000 * SOAK } : { numRuns: 2000, seed: 20_240_229 };
+const SEARCH = SOAK > 0 ? { numRuns: 100_000 * SOAK } : { numRuns: 3000, seed: 20_240_229 };
 
 describe('an agent in a world that goes wrong', function () {
   this.timeout(SOAK > 0 ? 0 : 120_000);

@@ -15,7 +15,14 @@ import {
   WATCHES,
 } from './simulation-agent.ts';
 import { SimApi, type SimClaim, type SimKind, type SimObject, type SimVolume } from './simulation-api.ts';
-import { checkLetGo, checkMaking, checkRetired, checkSeen, checkVolume } from './simulation-checks.ts';
+import {
+  checkLetGo,
+  checkMaking,
+  checkRetired,
+  checkSeen,
+  checkTakenOver,
+  checkVolume,
+} from './simulation-checks.ts';
 import { isOnNode, keyOf, pendingWrites, schedule } from './simulation-controllers.ts';
 import { SimDisk, type SimDirectory } from './simulation-disk.ts';
 
@@ -37,7 +44,7 @@ const DONE: ReadonlySet<string> = new Set([
   'ClaimHandedBack',
 ]);
 
-export class Broken extends Error {}
+class Broken extends Error {}
 
 /**
  * One node and its cluster. What must hold at every moment is in `simulation-checks.ts`, what must hold in the
@@ -56,6 +63,8 @@ export class World implements AgentWorld {
   readonly pods = new Set<string>();
   /** Uids of claims that a person gave data of others to, and of volumes that a person gave to others. */
   readonly given = new Set<string>();
+  /** Uids of claims that had a fault: the agent does not know which path was theirs, unless the ledger says so. */
+  readonly faulty = new Set<string>();
   /** Paths that volumes of other agents have led to. */
   readonly foreignPaths = new Set<string>();
   /** Paths where people took something away, or put a link or a mount in the way. */
@@ -174,7 +183,10 @@ export class World implements AgentWorld {
       ({ metadata }) => !metadata.deletionTimestamp || metadata.finalizers.includes(FINALIZER),
     );
     const entry = this.disk.ledger.get(path);
-    const made = entry?.state === 'made' ? entry.claim?.uid : undefined;
+    const taker = [...this.api.claims.values()].find(
+      ({ spec }) => spec.volumeName === entry?.volume && entry,
+    );
+    const made = entry?.state === 'made' ? (entry.claim ?? taker?.metadata)?.uid : undefined;
     const whose = volume
       ? (volume.spec.claimRef?.uid ?? `volume:${volume.metadata.uid}`)
       : (made ?? 'foreign');
@@ -187,7 +199,10 @@ export class World implements AgentWorld {
   }
 
   #changed(kind: SimKind, key: string, before: SimObject | undefined, after: SimObject | undefined): void {
-    if (kind === 'volume' && before && this.isByAgent) checkLetGo(this, before as SimVolume, after);
+    if (kind === 'volume' && before && this.isByAgent) {
+      checkLetGo(this, before as SimVolume, after);
+      checkTakenOver(this, before as SimVolume, after);
+    }
     if (kind === 'volume' && after) checkVolume(this, after as SimVolume, before === undefined);
     this.agent.tell(kind, key, before, after);
   }

@@ -22,6 +22,7 @@ export function planPath(state: PathState): Decision {
   }
 }
 
+const AWAY_MS = 60_000;
 /** The caches will tell. */
 const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
 
@@ -37,7 +38,7 @@ function begin(state: PathState): Decision {
   const refused = claims
     .filter((other) => other !== claim && other.way === 'on-demand')
     .map((other) => taken(state, other, claim));
-  if (isFilled && !claim.mayAdopt) return steps(notEmpty(state, claim), ...refused);
+  if (isFilled && !claim.mayAdopt) return inTheWay(state, claim, refused);
   const decision = provision(state, claim);
   return decision.kind === 'steps' && refused.length > 0
     ? { ...decision, steps: [...decision.steps, ...refused] }
@@ -96,7 +97,7 @@ function restore(state: PathState, entry: LedgerEntry, claim: ClaimView): Decisi
   }
   // While it was being made nobody could have written to it but somebody else.
   if (entry.state === 'making' && found.kind === 'filled' && !claim.mayAdopt) {
-    return steps(notEmpty(state, claim));
+    return inTheWay(state, claim);
   }
   return provision(state, claim);
 }
@@ -129,7 +130,12 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   const [claim] = claims;
   if (!claim) return NOTHING;
   // What is in the way is told of as such.
-  return found.kind === 'filled' ? steps(notEmpty(state, claim)) : provision(state, claim);
+  return found.kind === 'filled' ? inTheWay(state, claim) : provision(state, claim);
+}
+
+/** Nobody tells when people have taken the data away, so it is looked at again now and then. */
+function inTheWay(state: PathState, claim: ClaimView, more: readonly Step[] = []): Decision {
+  return { kind: 'steps', steps: [notEmpty(state, claim), ...more], againMs: AWAY_MS };
 }
 
 function notEmpty(state: PathState, claim: ClaimView): Step {

@@ -200,7 +200,12 @@ describe('a directory without a volume', () => {
         });
         const look = { volume: undefined, claim: code === 'again' ? live() : undefined };
         expect(plan(given).kind).to.equal(['undo', 'keep', 'again'].includes(code) ? 'look' : 'steps');
-        expect(decided(given, look)).to.deep.equal({ kind: 'steps', steps: EXPECTED[code]!(way, row) });
+        const again = code === 'data' ? { againMs: 60_000 } : {};
+        expect(decided(given, look)).to.deep.equal({
+          kind: 'steps',
+          steps: EXPECTED[code]!(way, row),
+          ...again,
+        });
       });
     }
   }

@@ -1,0 +1,186 @@
+import type { Deed } from './agent-model-deed.ts';
+import { NAMES } from './agent-model-objects.ts';
+import type { Model } from './agent-model-state.ts';
+import { APP, NAMESPACE } from './agent-model-view.ts';
+import type { World } from './agent-model-world.ts';
+
+const presentNodes = ({ nodes, absentNodes }: Readonly<Model>): string[] =>
+  nodes.filter((node) => !absentNodes.has(node));
+const servedNodes = (model: Readonly<Model>): string[] => model.nodes.filter((node) => model.hasAgent(node));
+const mountedNodes = (model: Readonly<Model>): string[] =>
+  model.nodes.filter((node) => model.isMounted(node));
+const downNodes = (model: Readonly<Model>): string[] =>
+  presentNodes(model).filter((node) => model.downAgents.has(node));
+const cordon = async (world: World, node: string, is: boolean | null): Promise<void> =>
+  void (await world.call('PATCH', `/api/v1/nodes/${node}`, { spec: { unschedulable: is } }));
+
+export const NODE_DEEDS: readonly Deed[] = [
+  {
+    name: 'drain',
+    weight: 3,
+    may: (model) => presentNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(presentNodes(model));
+      return {
+        what: node,
+        act: async (world) => {
+          await cordon(world, node, true);
+          for (const pod of model.view.pods) if (pod.node === node) await world.deletePod(pod.name);
+        },
+      };
+    },
+  },
+  {
+    name: 'uncordon',
+    weight: 3,
+    may: (model) => presentNodes(model).some((node) => isClosed(model, node)),
+    choose: (model, pick) => {
+      const node = pick(presentNodes(model).filter((name) => isClosed(model, name)));
+      return { what: node, act: async (world) => await cordon(world, node, null) };
+    },
+  },
+  {
+    name: 'remove node',
+    weight: 2,
+    may: (model) => presentNodes(model).length > 1,
+    choose: (model, pick) => {
+      const node = pick(presentNodes(model));
+      return {
+        what: node,
+        act: async (world) => {
+          await world.agents.stop(node);
+          await world.call('DELETE', `/api/v1/nodes/${node}`);
+          model.absentNodes.add(node);
+          model.downAgents.delete(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'bring back node',
+    weight: 3,
+    may: ({ absentNodes }) => absentNodes.size > 0,
+    choose: (model, pick) => {
+      const node = pick([...model.absentNodes].toSorted());
+      return {
+        what: node,
+        act: async (world) => {
+          await world.addNode(node);
+          await world.agents.start(node);
+          model.absentNodes.delete(node);
+        },
+      };
+    },
+  },
+];
+
+const isClosed = ({ view }: Readonly<Model>, node: string): boolean =>
+  view.nodes.some(({ name, isOpen }) => name === node && !isOpen);
+
+/** Directories that a server might want one day, and that nobody has used. */
+function freePlaces(model: Readonly<Model>): { node: string; path: string }[] {
+  const paths = NAMES.flatMap((name) =>
+    ['data', 'data.0', 'data.1'].map((end) => `${NAMESPACE}/${APP}.${name}/${end}`),
+  );
+  return mountedNodes(model).flatMap((node) => {
+    const { directories, ledger } = model.view.disks.get(node)!;
+    const isUsed = (path: string): boolean =>
+      directories.has(path) ||
+      ledger.some((entry) => entry.path === path) ||
+      model.view.claims.some(
+        (claim) => claim.path === path && claim.volume === undefined && model.isServed(node),
+      );
+    return paths.filter((path) => !isUsed(path)).map((path) => ({ node, path }));
+  });
+}
+
+export const AGENT_DEEDS: readonly Deed[] = [
+  {
+    name: 'stop agent of',
+    weight: 4,
+    may: (model) => servedNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(servedNodes(model));
+      return {
+        what: node,
+        act: async (world) => {
+          await world.agents.stop(node);
+          model.downAgents.add(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'start agent of',
+    weight: 5,
+    may: (model) => downNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(downNodes(model));
+      return {
+        what: node,
+        act: async (world) => {
+          model.downAgents.delete(node);
+          await world.agents.start(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'let agent die',
+    weight: 4,
+    may: (model) => servedNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(servedNodes(model));
+      const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      return {
+        what: `of ${node} after ${effects} effects`,
+        act: async (world) => world.agents.arm(node, effects),
+      };
+    },
+  },
+  {
+    name: 'lose the disk of',
+    weight: 2,
+    may: (model) => mountedNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(mountedNodes(model));
+      return {
+        what: node,
+        act: async (world) => {
+          await world.agents.loseDisk(node);
+          model.lostDisks.add(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'find the disk of',
+    weight: 4,
+    may: ({ lostDisks }) => lostDisks.size > 0,
+    choose: (model, pick) => {
+      const node = pick([...model.lostDisks].toSorted());
+      return {
+        what: node,
+        act: async (world) => {
+          await world.agents.bringDisk(node);
+          model.lostDisks.delete(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'put data of nobody at',
+    weight: 2,
+    may: (model) => freePlaces(model).length > 0,
+    choose: (model, pick) => {
+      const { node, path } = pick(freePlaces(model));
+      return { what: `${node}:${path}`, act: async (world) => world.writeForeign(model, node, path) };
+    },
+  },
+  {
+    name: 'kill the API server, start it again',
+    weight: 1,
+    may: () => true,
+    choose: () => ({ what: '', act: async (world) => await world.restartApiServer() }),
+  },
+];

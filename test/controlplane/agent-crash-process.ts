@@ -72,24 +72,26 @@ const agents = plans.map((plan) => new DoomedAgent(plan));
 /** Of one that is done, or has no point to come to, there is nothing to wait for. */
 function killIfAllStand(): void {
   const isAnyDead = agents.some(({ isDead }) => isDead);
-  if (isAnyDead && agents.every(({ isDead, isDone }) => isDead || isDone)) process.kill(process.pid, 'SIGKILL');
+  if (isAnyDead && agents.every(({ isDead, isDone }) => isDead || isDone))
+    process.kill(process.pid, 'SIGKILL');
 }
 
 function tell(message: FromAgents): void {
   process.send!(message);
 }
 
-process.on('message', async ({ arm, done, end }: ToAgents) => {
+process.on('message', ({ arm, done, end }: ToAgents) => {
   for (const agent of agents) {
     if (agent.node === arm) agent.arm();
     if (agent.node === done) agent.isDone = true;
   }
   killIfAllStand();
-  if (end !== true) return;
-  await Promise.all(agents.map(({ agent }) => agent.stop()));
-  process.disconnect();
+  if (end === true)
+    void Promise.all(agents.map(({ agent }) => agent.stop())).then(() => process.disconnect());
 });
 process.on('disconnect', () => process.exit());
 
-await Promise.all(agents.map(({ agent, dead }) => Promise.race([agent.start().then(() => agent.idle()), dead.promise])));
+await Promise.all(
+  agents.map(({ agent, dead }) => Promise.race([agent.start().then(() => agent.idle()), dead.promise])),
+);
 tell({ ready: true });

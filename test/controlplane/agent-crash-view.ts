@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from './api.ts';
+import { NAMESPACE } from './agent-crash-objects.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 const EVERY_MS = 100;
-export const NAMESPACE = 'default';
 export const VOLUMES = '/api/v1/persistentvolumes';
 export const CLAIMS = `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`;
 
@@ -83,6 +83,7 @@ export class ClusterView {
   /** One path, one volume. */
   #checkPaths(): void {
     const names = Map.groupBy(this.volumes, ({ spec }) => spec.local.path);
-    for (const [path, { length }] of names) if (length > 1) this.faults.add(`${length} volumes lead to ${path}`);
+    for (const [path, { length }] of names)
+      if (length > 1) this.faults.add(`${length} volumes lead to ${path}`);
   }
 }

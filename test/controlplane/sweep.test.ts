@@ -23,7 +23,7 @@ import { waitFor } from './wait.ts';
 /** Nodes and agents die; a real sweeper, with the rights that deploy/ gives it and no others, does what is left to do. */
 
 const ACCOUNT = `system:serviceaccount:${SYSTEM}:t-local-volume-webhook`;
-const DELAY_SECONDS = 6;
+const DELAY_SECONDS = 8;
 const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
 const VOLUMES = '/api/v1/persistentvolumes';
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases`;
@@ -124,13 +124,21 @@ describe('tlv sweep', function () {
     const answers = await Promise.all(paths.map((path) => plane.api('GET', path)));
     return answers.map(({ body }) => JSON.stringify(body['items'] ?? body));
   };
+  /** Controllers write a while longer: phases, and finalizers of their own. */
+  const settled = () =>
+    waitFor('the controllers to be done', async () => {
+      const before = JSON.stringify(await everything());
+      await sleep(1000);
+      const after = await everything();
+      return JSON.stringify(after) === before && after;
+    });
   const leaders = async () => {
     const all = await Promise.all(sweepers.map((one) => one.metric('tlv_sweep_leader').catch(() => 0)));
     return all.reduce((sum, one) => sum + one, 0);
   };
 
   it('touches nothing before the delay', async () => {
-    const before = await everything();
+    const before = await settled();
     const sweeper = await startSweeper();
     await waitFor('a leader', async () => (await leaders()) === 1);
     await sleep((DELAY_SECONDS - 2) * 1000);

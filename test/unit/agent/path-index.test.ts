@@ -15,7 +15,13 @@ describe('an index by path', () => {
     seen = [];
     index = new PathIndex<Thing>(
       ({ path }) => path,
-      (key) => seen.push(`${key}: ${index.at(key).map(({ version }) => version)}`),
+      (key) =>
+        seen.push(
+          `${key}: ${index
+            .at(key)
+            .map(({ version }) => version)
+            .join()}`,
+        ),
     );
   });
 

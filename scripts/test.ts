@@ -24,7 +24,12 @@ const TIERS: readonly Tier[] = [
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/binaries.ts'] },
-  { name: 'controlplane', argv: [...MOCHA, 'test/controlplane/**/*.test.ts'], mocha: true },
+  // Each file has a control plane of its own, and waits more than it works: two go side by side.
+  {
+    name: 'controlplane',
+    argv: [...MOCHA, '--parallel', '--jobs=2', 'test/controlplane/**/*.test.ts'],
+    mocha: true,
+  },
   { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true },
 ];
 

@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 const FIRST = 20_000;
 const LAST = 29_999;
 
-// Test processes that run side by side begin at different places; within one, no port is handed out twice.
-let next = FIRST + ((process.pid * 32) % (LAST - FIRST));
+// Test processes that run side by side begin at places far apart; within one, no port is handed out twice.
+let next = FIRST + ((process.pid * 2003) % (LAST - FIRST));
 
 /** Finds that many ports of 127.0.0.1 on which nobody listens. */
 export async function freePorts(count: number): Promise<number[]> {

@@ -57,11 +57,12 @@ async function run(
   const readiness = new Readiness([{ name: 'agent', missing: () => agent.missing() }]);
   const server = new MetricsServer(metrics.registry, readiness);
   const metricsPort = await listen(server, options.metricsPort, options.bindAddress);
+  // Whoever reads that it listens may end it at once.
+  const ended = nextSignal();
   log.info(
     { metricsPort, node: options.nodeName, root: options.root, version: manifest.version },
     'listening',
   );
-  const ended = nextSignal();
   try {
     // A signal must end it while it waits for its node, too.
     await Promise.race([agent.start().then(() => ended), ended]);

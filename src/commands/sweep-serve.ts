@@ -42,8 +42,9 @@ async function run(options: SweepOptions, log: Logger): Promise<void> {
   const readiness = new Readiness([]);
   const server = new MetricsServer(metrics.registry, readiness);
   const metricsPort = await listen(server, options.metricsPort, options.bindAddress);
-  log.info({ metricsPort, namespace, delaySeconds: options.delay, version: manifest.version }, 'listening');
+  // Whoever reads that it listens may end it at once.
   const ended = nextSignal();
+  log.info({ metricsPort, namespace, delaySeconds: options.delay, version: manifest.version }, 'listening');
   try {
     sweeper.start();
     log.info({ signal: await ended }, 'shutting down');

@@ -33,8 +33,11 @@ function isStartFault(error: unknown): error is Error {
 export async function serveWebhook(options: WebhookOptions, io: Io): Promise<ExitCode> {
   const log = createLog(options, io);
   try {
-    const stop = await start(options, log);
-    const signal = await nextSignal();
+    const { stop, ...listening } = await start(options, log);
+    // Whoever reads that it listens may end it at once.
+    const ended = nextSignal();
+    log.info({ ...listening, version: manifest.version }, 'listening');
+    const signal = await ended;
     log.info({ signal, delaySeconds: options.shutdownDelay }, 'shutting down');
     await stop();
     log.info({}, 'stopped');
@@ -49,7 +52,13 @@ export async function serveWebhook(options: WebhookOptions, io: Io): Promise<Exi
 /** What has been started, and how each of it ends. */
 type Closer = () => void | Promise<void>;
 
-async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
+interface Started {
+  readonly stop: Closer;
+  readonly port: number;
+  readonly metricsPort: number;
+}
+
+async function start(options: WebhookOptions, log: Logger): Promise<Started> {
   const closers: Closer[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.toReversed()) await close();
@@ -66,8 +75,7 @@ async function start(options: WebhookOptions, log: Logger): Promise<Closer> {
     const server = new AdmissionServer({ listener: app, certificate, readiness, log });
     const port = await listen(server, options.port, options.bindAddress);
     closers.push(() => server.drain(options.shutdownDelay * 1000));
-    log.info({ port, metricsPort, version: manifest.version }, 'listening');
-    return stop;
+    return { stop, port, metricsPort };
   } catch (error) {
     await stop();
     throw error;

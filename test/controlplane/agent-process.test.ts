@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ROOT } from '../offline/tlv.ts';
+import { ControlPlane } from './control-plane.ts';
+import { freePorts } from './ports.ts';
+import { waitFor } from './wait.ts';
+
+/** The real `tlv agent`, as a DaemonSet would run it: how it starts, what it shows of itself, how it ends. */
+
+const METRICS = [
+  'tlv_agent_volumes{phase="Bound"} 0',
+  'tlv_agent_provision_seconds_count 0',
+  'tlv_agent_reclaim_seconds_count 0',
+  'tlv_agent_queue_depth 0',
+  'tlv_agent_pool_healthy 1',
+  'tlv_agent_orphans{kind="unknown"} 0',
+  'tlv_agent_trash_entries_deleted_total 0',
+  'tlv_agent_watch_age_seconds',
+  'tlv_agent_pool_free_bytes',
+  'tlv_agent_pool_reserved_bytes',
+  'tlv_agent_pool_available_bytes',
+];
+
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+}
+
+class AgentProcess {
+  stderr = '';
+  readonly ended: Promise<Ended>;
+  readonly #child: ChildProcess;
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(`${ROOT}bin/tlv`, ['agent', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.ended = once(this.#child, 'close').then(([code]) => ({
+      code: code as number | null,
+      stderr: this.stderr,
+    }));
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+describe('tlv agent', function () {
+  this.timeout(120_000);
+  this.slow(20_000);
+  let plane: ControlPlane;
+  let folder: string;
+  let port: number;
+  let agent: AgentProcess | undefined;
+
+  before(async () => {
+    plane = await ControlPlane.start({ components: ['kube-controller-manager', 'kwok'] });
+    await plane.addNodes(['node-1']);
+    await plane.kubectl(['create', 'namespace', 't-local-volume-system']);
+    [port] = (await freePorts(1)) as [number];
+  });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tlv-agent-'));
+    mkdirSync(join(folder, 'root'));
+  });
+  afterEach(async () => {
+    agent?.kill('SIGKILL');
+    await agent?.ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  after(async () => plane?.stop());
+
+  function start(node: string, ...more: string[]): AgentProcess {
+    agent = new AgentProcess([
+      `--node-name=${node}`,
+      `--root=${join(folder, 'root')}`,
+      `--kubeconfig=${plane.kubeconfig()}`,
+      `--metrics-port=${port}`,
+      '--bind-address=127.0.0.1',
+      ...more,
+    ]);
+    return agent;
+  }
+
+  async function get(path: string): Promise<{ status: number; text: string }> {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+
+  it('is ready when it works, tells its metrics, and ends in good order', async () => {
+    const running = start('node-1');
+    await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
+    expect(await get('/readyz')).to.deep.equal({ status: 200, text: '[+] agent\n[+] shutdown\nready\n' });
+    expect(await get('/healthz')).to.deep.equal({ status: 200, text: 'ok\n' });
+    expect((await get('/nosuch')).status).to.equal(404);
+    await waitFor('the first look-up', async () =>
+      (await get('/metrics')).text.includes('tlv_agent_orphans{kind="kept"} 0'),
+    );
+    const { text } = await get('/metrics');
+    for (const metric of METRICS) expect(text).to.include(metric);
+    running.kill('SIGTERM');
+    const { code, stderr } = await running.ended;
+    expect(code, stderr).to.equal(0);
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string; level: string });
+    expect(lines.map(({ msg }) => msg)).to.include.members(['listening', 'shutting down', 'stopped']);
+    expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
+  });
+
+  it('says what is missing while there is no such node, and can be ended then', async () => {
+    const running = start('nowhere');
+    await waitFor('it to say so', () =>
+      running.stderr.includes('waiting for node nowhere: there is no such node'),
+    );
+    expect(await get('/readyz')).to.deep.equal({
+      status: 503,
+      text: '[-] agent: it is starting\n[+] shutdown\nnot ready\n',
+    });
+    expect((await get('/healthz')).status).to.equal(200);
+    running.kill('SIGTERM');
+    expect((await running.ended).code).to.equal(0);
+  });
+
+  it('does not work for a node whose hostname label is another, unless it is told to', async () => {
+    await plane.addNodes(['node-2']);
+    await plane.kubectl(['label', 'node', 'node-2', 'kubernetes.io/hostname=other', '--overwrite']);
+    const refused = await start('node-2').ended;
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr.trim().split('\n').at(-1)).to.equal(
+      'tlv agent: node node-2 has the label kubernetes.io/hostname=other, and an agent may only make volumes for the node that its token names, by that name; apply deploy/components/relaxed-hostname and start the agents with --allow-other-hostname',
+    );
+    start('node-2', '--allow-other-hostname');
+    await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
+  });
+
+  it('is not ready, and stays, where its root is no directory', async () => {
+    const running = start('node-1', `--root=${join(folder, 'missing')}`);
+    await waitFor('it to say so', () =>
+      running.stderr.includes('nothing is provisioned, deleted or published'),
+    );
+    const { status, text } = await get('/readyz');
+    expect(status).to.equal(503);
+    expect(text).to.match(/^\[-\] agent: cannot open the root .*missing: it is not there$/m);
+  });
+
+  it('says in one line that its port is taken', async () => {
+    await plane.addNodes(['node-3']);
+    start('node-3');
+    await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
+    const second = new AgentProcess([
+      '--node-name=node-3',
+      `--root=${join(folder, 'root')}`,
+      `--kubeconfig=${plane.kubeconfig()}`,
+      `--metrics-port=${port}`,
+      '--bind-address=127.0.0.1',
+    ]);
+    const { code, stderr } = await second.ended;
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/^tlv agent: cannot listen on port \d+: .*EADDRINUSE/m);
+  });
+});

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Who somebody is to the API server: a user name and the groups it belongs to. */
@@ -68,9 +68,12 @@ export class Credentials {
     return this.#write(`${encodeURIComponent(identity)}.kubeconfig`, [JSON.stringify(config, undefined, 2)]);
   }
 
+  /** At once: a kubectl that is just starting must not read half of it. */
   #write(name: string, lines: readonly string[]): string {
     const path = join(this.#directory, name);
-    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+    const unfinished = `${path}.new`;
+    writeFileSync(unfinished, `${lines.join('\n')}\n`, { mode: 0o600 });
+    renameSync(unfinished, path);
     return path;
   }
 }

@@ -3,6 +3,7 @@ import type { ApiWriter } from '../cluster/api-writer.ts';
 import { ApiStatusError, asError } from '../cluster/faults.ts';
 import { type Clock, sleep } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/observer.ts';
+import { patchOrCreate } from '../cluster/patch-or-create.ts';
 import { agentLabels } from '../tars/agent-lease.ts';
 import { HOSTNAME_LABEL } from '../tars/vocabulary.ts';
 
@@ -101,21 +102,20 @@ export class Capacity {
     const { writer, namespace, node, hostname } = this.#options;
     const name = this.#nameFor(storageClass);
     const capacity = `${bytes / 2 ** 20}Mi`;
-    const options = { signal: this.#stopped.signal };
-    try {
-      await writer.patch(`${pathIn(namespace)}/${name}`, { capacity }, 'merge', options);
-    } catch (error) {
-      if (!(error instanceof ApiStatusError && error.status === 404)) throw error;
-      const object = {
-        apiVersion: 'storage.k8s.io/v1',
-        kind: 'CSIStorageCapacity',
-        metadata: { name, namespace, labels: agentLabels(node) },
-        storageClassName: storageClass,
-        nodeTopology: { matchLabels: { [HOSTNAME_LABEL]: hostname } },
-        capacity,
-      };
-      await writer.create(pathIn(namespace), object, options);
-    }
+    const object = {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'CSIStorageCapacity',
+      metadata: { name, namespace, labels: agentLabels(node) },
+      storageClassName: storageClass,
+      nodeTopology: { matchLabels: { [HOSTNAME_LABEL]: hostname } },
+      capacity,
+    };
+    const collection = pathIn(namespace);
+    await patchOrCreate(
+      writer,
+      { collection, path: `${collection}/${name}`, patch: { capacity }, object },
+      { signal: this.#stopped.signal },
+    );
   }
 
   async #remove(storageClass: string): Promise<void> {

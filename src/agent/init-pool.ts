@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiWriter } from '../cluster/api-writer.ts';
-import { ApiStatusError } from '../cluster/faults.ts';
 import { leasePath, leasesPath } from '../cluster/lease-object.ts';
+import { patchOrCreate } from '../cluster/patch-or-create.ts';
 import { agentLabels, agentLeaseName } from '../tars/agent-lease.ts';
 import { OURS } from '../tars/vocabulary.ts';
 import { Pool } from './pool.ts';
@@ -37,11 +37,10 @@ async function remember(
 ): Promise<void> {
   const name = agentLeaseName(node);
   const metadata = { namespace, name, labels: agentLabels(node), annotations: { [OURS.pool]: id } };
-  try {
-    await writer.patch(leasePath({ namespace, name }), { metadata }, 'merge');
-  } catch (error) {
-    if (!(error instanceof ApiStatusError && error.status === 404)) throw error;
-    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata };
-    await writer.create(leasesPath(namespace), lease);
-  }
+  await patchOrCreate(writer, {
+    collection: leasesPath(namespace),
+    path: leasePath({ namespace, name }),
+    patch: { metadata },
+    object: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata },
+  });
 }

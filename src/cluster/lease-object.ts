@@ -1,4 +1,4 @@
-import { isRecord, valueAt } from '../tars/json.ts';
+import { isRecord, textAt, valueAt } from '../tars/json.ts';
 
 /** As much of a coordination.k8s.io/v1 Lease as is read here. */
 export interface Lease {
@@ -28,17 +28,13 @@ export function microTime(date: Date): string {
 }
 
 export function asLease(json: unknown): Lease {
-  const text = (...path: string[]): string | undefined => {
-    const value = valueAt(json, path);
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
   const number = (...path: string[]): number | undefined => {
     const value = valueAt(json, path);
     return typeof value === 'number' ? value : undefined;
   };
   return {
-    resourceVersion: text('metadata', 'resourceVersion') ?? '',
-    holder: text('spec', 'holderIdentity'),
+    resourceVersion: textAt(json, 'metadata', 'resourceVersion') ?? '',
+    holder: textAt(json, 'spec', 'holderIdentity'),
     durationSeconds: number('spec', 'leaseDurationSeconds'),
     transitions: number('spec', 'leaseTransitions') ?? 0,
   };

@@ -3,6 +3,7 @@ import { Backoff } from './backoff.ts';
 import { type Clock, jittered, type Random, sleep, systemClock } from './clock.ts';
 import { ApiStatusError, asError } from './faults.ts';
 import { type LeaseAddress, leasePath, leasesPath, microTime } from './lease-object.ts';
+import { patchOrCreate } from './patch-or-create.ts';
 
 /** Its methods must not throw. */
 interface HeartbeatObserver {
@@ -89,16 +90,17 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { writer } = this.#options;
-    const lease = this.#lease();
-    const options = { effect: false, signal: this.#stopped.signal };
-    try {
-      await writer.patch(leasePath(this.#options), lease, 'merge', options);
-    } catch (error) {
-      if (!(error instanceof ApiStatusError && error.status === 404)) throw error;
-      const kind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
-      await writer.create(leasesPath(this.#options.namespace), { ...kind, ...lease }, options);
-    }
+    const patch = this.#lease();
+    await patchOrCreate(
+      this.#options.writer,
+      {
+        collection: leasesPath(this.#options.namespace),
+        path: leasePath(this.#options),
+        patch,
+        object: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...patch },
+      },
+      { effect: false, signal: this.#stopped.signal },
+    );
   }
 
   #lease() {

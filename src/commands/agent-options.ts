@@ -4,6 +4,7 @@ import { DEFAULT_ROOT } from '../tars/host-path.ts';
 import { INSTALLED } from './installed.ts';
 import type { LogOptions } from './log-options.ts';
 import { numberBetween } from './numbers.ts';
+import { bindAddressOption, kubeconfigOption, metricsPortOption } from './server-options.ts';
 import type { SettingsOptions } from './settings-options.ts';
 
 export interface AgentCommandOptions extends LogOptions, SettingsOptions {
@@ -37,12 +38,7 @@ export function addRootOptions(command: Command): void {
         .env('TLV_REQUIRE_MOUNT_POINT')
         .default(false),
     )
-    .addOption(
-      new Option(
-        '--kubeconfig <file>',
-        'how to reach the API server (default: the usual places, then the pod)',
-      ).env('TLV_KUBECONFIG'),
-    );
+    .addOption(kubeconfigOption());
 }
 
 export function addAgentOptions(command: Command): void {
@@ -92,17 +88,8 @@ export function addAgentOptions(command: Command): void {
         .env('TLV_ALLOW_OTHER_HOSTNAME')
         .default(false),
     )
-    .addOption(
-      new Option('--metrics-port <port>', 'HTTP port of /metrics, /healthz and /readyz; 0 takes a free one')
-        .env('TLV_METRICS_PORT')
-        .argParser(numberBetween(0, 65535, { whole: true }))
-        .default(9808),
-    )
-    .addOption(
-      new Option('--bind-address <address>', 'address to listen on (default: all, IPv4 and IPv6)').env(
-        'TLV_BIND_ADDRESS',
-      ),
-    );
+    .addOption(metricsPortOption('/metrics, /healthz and /readyz', 9808))
+    .addOption(bindAddressOption());
 }
 
 function reserve(text: string): Reserve {

@@ -3,6 +3,7 @@ import { INSTALLED } from './installed.ts';
 import type { ExitCode, Io } from './io.ts';
 import { addLogOptions, type LogOptions } from './log-options.ts';
 import { numberBetween } from './numbers.ts';
+import { bindAddressOption, kubeconfigOption, metricsPortOption } from './server-options.ts';
 import { addClassesOption, type SettingsOptions } from './settings-options.ts';
 
 export interface SweepOptions extends LogOptions, Pick<SettingsOptions, 'classes'> {
@@ -45,21 +46,7 @@ function addSweepOptions(command: Command): void {
         .env('TLV_NAMESPACE')
         .default(INSTALLED.namespace),
     )
-    .addOption(
-      new Option('--metrics-port <port>', 'HTTP port of /metrics, /healthz and /readyz; 0 takes a free one')
-        .env('TLV_METRICS_PORT')
-        .argParser(numberBetween(0, 65535, { whole: true }))
-        .default(8081),
-    )
-    .addOption(
-      new Option('--bind-address <address>', 'address to listen on (default: all, IPv4 and IPv6)').env(
-        'TLV_BIND_ADDRESS',
-      ),
-    )
-    .addOption(
-      new Option(
-        '--kubeconfig <file>',
-        'how to reach the API server (default: the usual places, then the pod)',
-      ).env('TLV_KUBECONFIG'),
-    );
+    .addOption(metricsPortOption('/metrics, /healthz and /readyz', 8081))
+    .addOption(bindAddressOption())
+    .addOption(kubeconfigOption());
 }

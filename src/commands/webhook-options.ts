@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { INSTALLED } from './installed.ts';
 import type { LogOptions } from './log-options.ts';
 import { numberBetween } from './numbers.ts';
+import { bindAddressOption, kubeconfigOption, metricsPortOption, portNumber } from './server-options.ts';
 import type { SettingsOptions } from './settings-options.ts';
 
 export interface WebhookOptions extends LogOptions, SettingsOptions {
@@ -21,34 +22,18 @@ export interface WebhookOptions extends LogOptions, SettingsOptions {
   readonly shutdownDelay: number;
 }
 
-const port = numberBetween(0, 65535, { whole: true });
-
 /** Where it listens, and how it ends. */
 export function addServerOptions(command: Command): void {
   command
     .addOption(
       new Option('--port <port>', 'HTTPS port; 0 takes a free one')
         .env('TLV_PORT')
-        .argParser(port)
+        .argParser(portNumber)
         .default(8443),
     )
-    .addOption(
-      new Option('--metrics-port <port>', 'HTTP port of /metrics; 0 takes a free one')
-        .env('TLV_METRICS_PORT')
-        .argParser(port)
-        .default(8080),
-    )
-    .addOption(
-      new Option('--bind-address <address>', 'address to listen on (default: all, IPv4 and IPv6)').env(
-        'TLV_BIND_ADDRESS',
-      ),
-    )
-    .addOption(
-      new Option(
-        '--kubeconfig <file>',
-        'how to reach the API server (default: the usual places, then the pod)',
-      ).env('TLV_KUBECONFIG'),
-    )
+    .addOption(metricsPortOption('/metrics', 8080))
+    .addOption(bindAddressOption())
+    .addOption(kubeconfigOption())
     .addOption(
       new Option(
         '--shutdown-delay <seconds>',

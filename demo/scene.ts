@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 // The test control plane has what a demo on a real one needs.
 import { isServing } from '../test/controlplane/api.ts';
-import { ensureBinaries } from '../test/controlplane/binaries.ts';
+import { CONTROL_PLANE, ensureBinaries } from '../test/controlplane/binaries.ts';
 import { Component } from '../test/controlplane/component.ts';
 import { ControlPlane, EVERYTHING } from '../test/controlplane/control-plane.ts';
 import { freePorts } from '../test/controlplane/ports.ts';
@@ -68,7 +68,7 @@ export class Scene {
 
   /** Builds what has to be built, starts everything, and tells how far it is. */
   static async open(say: (line: string) => void): Promise<Scene> {
-    const { kubectl } = await ensureBinaries({ say });
+    const { kubectl } = await ensureBinaries(CONTROL_PLANE, { say });
     const progress = new Progress('demo', 'expected 10 to 30 s', say);
     try {
       progress.stage('starting etcd, API server, controllers, scheduler and nodes');

@@ -2,10 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { cacheFolder, ensureBinaries } from './binaries.ts';
+import { cacheFolder, CONTROL_PLANE, ensureBinaries, knownMinors, pinnedVersion } from './binaries.ts';
 import { BuildError } from './go-build.ts';
-
-const ALL = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kwok'];
 
 /** Stands for the Go tool: knows two packages, and "builds" an empty program for every target. */
 const WORKING_GO = `
@@ -37,22 +35,27 @@ describe('binaries of the control plane', () => {
 
   it('are built once, and nothing else is left', async () => {
     program(join(directory, 'go'), WORKING_GO);
-    const binaries = await ensureBinaries({ env, say });
+    const binaries = await ensureBinaries(CONTROL_PLANE, { env, say });
     const folder = cacheFolder(env);
     expect(folder.startsWith(join(directory, 'cache', 't-local-volume', 'v1.'))).to.equal(true);
-    expect(binaries).to.deep.equal(Object.fromEntries(ALL.map((name) => [name, join(folder, name)])));
-    expect(readdirSync(folder)).to.have.members(ALL);
+    expect(binaries).to.deep.equal(
+      Object.fromEntries(CONTROL_PLANE.map((name) => [name, join(folder, name)])),
+    );
+    expect(readdirSync(folder)).to.have.members([...CONTROL_PLANE]);
     expect(readdirSync(dirname(folder))).to.deep.equal(['bin']);
     expect(said[0]).to.match(/^control plane: downloading modules; 0 s so far, expected .* in all/);
 
     program(join(directory, 'go'), 'exit 1');
-    expect(await ensureBinaries({ env, say })).to.deep.equal(binaries);
+    expect(await ensureBinaries(CONTROL_PLANE, { env, say })).to.deep.equal(binaries);
   });
 
   it('may be built by two at once', async () => {
     program(join(directory, 'go'), WORKING_GO);
-    await Promise.all([ensureBinaries({ env, say }), ensureBinaries({ env, say })]);
-    expect(readdirSync(cacheFolder(env))).to.have.members(ALL);
+    await Promise.all([
+      ensureBinaries(CONTROL_PLANE, { env, say }),
+      ensureBinaries(CONTROL_PLANE, { env, say }),
+    ]);
+    expect(readdirSync(cacheFolder(env))).to.have.members([...CONTROL_PLANE]);
     expect(readdirSync(dirname(cacheFolder(env)))).to.deep.equal(['bin']);
   });
 
@@ -61,13 +64,34 @@ describe('binaries of the control plane', () => {
     const assets = join(directory, 'assets');
     mkdirSync(assets);
     for (const name of ['etcd', 'kube-apiserver', 'kubectl']) program(join(assets, name), '');
-    const binaries = await ensureBinaries({ env: { ...env, KUBEBUILDER_ASSETS: assets }, say });
+    const binaries = await ensureBinaries(CONTROL_PLANE, {
+      env: { ...env, KUBEBUILDER_ASSETS: assets },
+      say,
+    });
     expect(binaries).to.include({ etcd: join(assets, 'etcd'), kwok: join(cacheFolder(env), 'kwok') });
     expect(readdirSync(cacheFolder(env))).to.have.members([
       'kube-controller-manager',
       'kube-scheduler',
       'kwok',
     ]);
+  });
+
+  it('are one program only, where no more is asked for', async () => {
+    program(join(directory, 'go'), WORKING_GO);
+    expect(await ensureBinaries(['kubelet'], { env, say })).to.have.all.keys(['kubelet']);
+    expect(readdirSync(cacheFolder(env))).to.deep.equal(['kubelet']);
+  });
+
+  it('are of the version that TLV_KUBERNETES names', () => {
+    for (const minor of knownMinors()) {
+      const chosen = { ...env, TLV_KUBERNETES: minor };
+      expect(pinnedVersion(chosen)).to.match(new RegExp(`^v${minor.replace('.', '\\.')}\\.\\d+$`));
+      expect(cacheFolder(chosen)).to.contain(`/${pinnedVersion(chosen)}-`);
+    }
+    expect(pinnedVersion(env)).to.equal(pinnedVersion({ TLV_KUBERNETES: knownMinors().at(-1) }));
+    expect(() => pinnedVersion({ TLV_KUBERNETES: '1.2' })).to.throw(
+      'TLV_KUBERNETES=1.2: this version of Kubernetes is not known here; known are 1.',
+    );
   });
 
   it('say what is missing when Go is', async () => {
@@ -82,8 +106,8 @@ describe('binaries of the control plane', () => {
   it('are built though one download broke off', async () => {
     const brokenOnce = `[ -e ${directory}/tried ] || { touch ${directory}/tried; echo 'connection reset' >&2; exit 1; }`;
     program(join(directory, 'go'), `${brokenOnce}\n${WORKING_GO}`);
-    await ensureBinaries({ env, say });
-    expect(readdirSync(cacheFolder(env))).to.have.members(ALL);
+    await ensureBinaries(CONTROL_PLANE, { env, say });
+    expect(readdirSync(cacheFolder(env))).to.have.members([...CONTROL_PLANE]);
     expect(said.join('\n')).to.contain('downloading modules, second attempt');
   });
 
@@ -108,7 +132,9 @@ describe('binaries of the control plane', () => {
   }
 
   async function failed(environment: NodeJS.ProcessEnv): Promise<BuildError> {
-    const outcome = await ensureBinaries({ env: environment, say }).catch((error: unknown) => error);
+    const outcome = await ensureBinaries(CONTROL_PLANE, { env: environment, say }).catch(
+      (error: unknown) => error,
+    );
     expect(outcome).to.be.instanceOf(BuildError);
     return outcome as BuildError;
   }

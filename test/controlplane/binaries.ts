@@ -1,46 +1,86 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { BuildError, goBuild } from './go-build.ts';
 import { Progress } from './progress.ts';
 
-type BinaryName =
-  'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kwok';
+/** What every control plane here is made of. */
+export const CONTROL_PLANE = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'kwok',
+] as const;
+
+/** What turns this machine, or a part of it, into a node. */
+export const NODE = ['kubelet', 'kube-proxy'] as const;
+
+export type BinaryName = (typeof CONTROL_PLANE)[number] | (typeof NODE)[number] | 'helm';
 
 /** Where each program is. */
-export type Binaries = Readonly<Record<BinaryName, string>>;
+export type Binaries<Name extends BinaryName = (typeof CONTROL_PLANE)[number]> = Readonly<
+  Record<Name, string>
+>;
 
 interface Source {
-  readonly module: (typeof MODULES)[number];
+  readonly module: Module;
   readonly target: string;
 }
 
-/** The folders beside this file with a go.mod and a go.sum. */
-const MODULES = ['go', 'kwok'] as const;
+/** The folders beside this file with a go.mod and a go.sum; Kubernetes has one for each of its versions. */
+const MODULES = ['kubernetes', 'kwok', 'helm'] as const;
+type Module = (typeof MODULES)[number];
 
 const SOURCES: Readonly<Record<BinaryName, Source>> = {
-  etcd: { module: 'go', target: 'go.etcd.io/etcd/server/v3' },
-  'kube-apiserver': { module: 'go', target: 'k8s.io/kubernetes/cmd/kube-apiserver' },
-  'kube-controller-manager': { module: 'go', target: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
-  'kube-scheduler': { module: 'go', target: 'k8s.io/kubernetes/cmd/kube-scheduler' },
-  kubectl: { module: 'go', target: 'k8s.io/kubernetes/cmd/kubectl' },
+  etcd: { module: 'kubernetes', target: 'go.etcd.io/etcd/server/v3' },
+  'kube-apiserver': { module: 'kubernetes', target: 'k8s.io/kubernetes/cmd/kube-apiserver' },
+  'kube-controller-manager': {
+    module: 'kubernetes',
+    target: 'k8s.io/kubernetes/cmd/kube-controller-manager',
+  },
+  'kube-scheduler': { module: 'kubernetes', target: 'k8s.io/kubernetes/cmd/kube-scheduler' },
+  kubectl: { module: 'kubernetes', target: 'k8s.io/kubernetes/cmd/kubectl' },
+  kubelet: { module: 'kubernetes', target: 'k8s.io/kubernetes/cmd/kubelet' },
+  'kube-proxy': { module: 'kubernetes', target: 'k8s.io/kubernetes/cmd/kube-proxy' },
   kwok: { module: 'kwok', target: 'sigs.k8s.io/kwok/cmd/kwok' },
+  helm: { module: 'helm', target: 'helm.sh/helm/v4/cmd/helm' },
 };
 const NAMES = Object.keys(SOURCES) as BinaryName[];
-const EXPECTED = 'expected 7 to 11 min in all on 2 cores, once';
+const EXPECTED = 'expected 8 to 12 min in all on 2 cores, once';
 
 interface BuildOptions {
-  /** Where PATH, XDG_CACHE_HOME, KUBEBUILDER_ASSETS and Go's own variables are read. */
+  /**
+   * Where TLV_KUBERNETES, PATH, XDG_CACHE_HOME, KUBEBUILDER_ASSETS and Go's own variables are read. TLV_KUBERNETES is
+   * the minor version of Kubernetes, such as `1.34`; the newest unless told.
+   */
   readonly env?: NodeJS.ProcessEnv;
   /** Takes the lines that tell how far the build is. */
   readonly say?: (line: string) => void;
 }
 
-/** The version of Kubernetes that go.mod pins, such as `v1.36.3`. */
-export function pinnedVersion(): string {
-  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(moduleFile('go', 'go.mod'))?.[1];
-  if (version === undefined) throw new Error('go/go.mod does not require k8s.io/kubernetes');
+/** The minor versions of Kubernetes that can be built here, oldest first. */
+export function knownMinors(): string[] {
+  const number = (minor: string): number => Number(minor.split('.')[1]);
+  return readdirSync(join(import.meta.dirname, 'kubernetes')).sort((a, b) => number(a) - number(b));
+}
+
+/** The version of Kubernetes that is built, such as `v1.36.3`. */
+export function pinnedVersion(env: NodeJS.ProcessEnv = process.env): string {
+  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(moduleFile('kubernetes', 'go.mod', env))?.[1];
+  if (version === undefined)
+    throw new Error(`${moduleFolder('kubernetes', env)}/go.mod does not require k8s.io/kubernetes`);
   return version;
 }
 
@@ -48,26 +88,29 @@ export function pinnedVersion(): string {
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
   for (const module of MODULES) {
-    for (const name of ['go.mod', 'go.sum']) hash.update(moduleFile(module, name));
+    for (const name of ['go.mod', 'go.sum']) hash.update(moduleFile(module, name, env));
   }
   const root = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(root, 't-local-volume', `${pinnedVersion()}-${hash.digest('hex').slice(0, 16)}`, 'bin');
+  return join(root, 't-local-volume', `${pinnedVersion(env)}-${hash.digest('hex').slice(0, 16)}`, 'bin');
 }
 
 /**
- * Finds the programs of the control plane, and builds those that are not there yet, saying so on standard error.
+ * Finds the programs that are asked for, and builds those that are not there yet, saying so on standard error.
  * What KUBEBUILDER_ASSETS holds comes first, as in envtest.
  */
-export async function ensureBinaries({ env = process.env, say }: BuildOptions = {}): Promise<Binaries> {
+export async function ensureBinaries<Name extends BinaryName>(
+  names: readonly Name[],
+  { env = process.env, say }: BuildOptions = {},
+): Promise<Binaries<Name>> {
   const folder = cacheFolder(env);
   const assets = env['KUBEBUILDER_ASSETS'];
-  const paths = NAMES.map((name) => {
+  const paths = names.map((name) => {
     const given = assets ? join(assets, name) : undefined;
     return [name, given !== undefined && isExecutable(given) ? given : join(folder, name)] as const;
   });
   const missing = paths.filter(([, path]) => !isExecutable(path)).map(([name]) => name);
   if (missing.length > 0) await build(missing, folder, env, say);
-  return Object.fromEntries(paths) as Binaries;
+  return Object.fromEntries(paths) as Binaries<Name>;
 }
 
 /**
@@ -83,13 +126,13 @@ async function build(
   mkdirSync(folder, { recursive: true });
   const temporary = mkdtempSync(join(folder, '..', 'build-'));
   const progress = new Progress('control plane', EXPECTED, say);
-  const variables = versionStamps();
+  const variables = versionStamps(env);
   try {
     for (const module of MODULES) {
       const wanted = names.filter((name) => SOURCES[name].module === module);
       if (wanted.length === 0) continue;
       const targets = wanted.map((name) => SOURCES[name].target);
-      const directory = join(import.meta.dirname, module);
+      const directory = moduleFolder(module, env);
       await goBuild({ module: directory, targets, output: `${temporary}/`, variables, env }, progress);
       for (const name of wanted) renameSync(join(temporary, nameGivenByGo(name)), join(folder, name));
     }
@@ -105,8 +148,8 @@ function nameGivenByGo(name: BinaryName): string {
 }
 
 /** What the release scripts of Kubernetes stamp; without it the server calls itself v0.0.0-master. */
-function versionStamps(): Record<string, string> {
-  const version = pinnedVersion();
+function versionStamps(env: NodeJS.ProcessEnv): Record<string, string> {
+  const version = pinnedVersion(env);
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)\./.exec(version) ?? [];
   const variables = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
   return Object.fromEntries(
@@ -114,8 +157,19 @@ function versionStamps(): Record<string, string> {
   );
 }
 
-function moduleFile(module: string, name: string): string {
-  return readFileSync(join(import.meta.dirname, module, name), 'utf8');
+function moduleFile(module: Module, name: string, env: NodeJS.ProcessEnv): string {
+  return readFileSync(join(moduleFolder(module, env), name), 'utf8');
+}
+
+function moduleFolder(module: Module, env: NodeJS.ProcessEnv): string {
+  const folder = join(import.meta.dirname, module);
+  if (module !== 'kubernetes') return folder;
+  const minors = knownMinors();
+  const minor = env['TLV_KUBERNETES'] || minors.at(-1) || '';
+  if (minors.includes(minor)) return join(folder, minor);
+  throw new Error(
+    `TLV_KUBERNETES=${minor}: this version of Kubernetes is not known here; known are ${minors.join(', ')}`,
+  );
 }
 
 function isExecutable(path: string): boolean {
@@ -129,7 +183,7 @@ function isExecutable(path: string): boolean {
 
 if (import.meta.main) {
   try {
-    await ensureBinaries();
+    await ensureBinaries(NAMES);
     console.log(cacheFolder());
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { ensureBinaries, pinnedVersion } from './binaries.ts';
+import { CONTROL_PLANE, ensureBinaries, pinnedVersion } from './binaries.ts';
 import { ComponentError } from './component.ts';
 import { ControlPlane, EVERYTHING } from './control-plane.ts';
 import { waitFor } from './wait.ts';
@@ -33,7 +33,7 @@ describe('control plane', function () {
 
   before('build the binaries', async function () {
     this.timeout(BUILD_TIMEOUT_MS);
-    await ensureBinaries();
+    await ensureBinaries(CONTROL_PLANE);
   });
 
   before('start everything', async () => {

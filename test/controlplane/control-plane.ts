@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ApiAnswer, ApiClient, isServing, type KubeObject } from './api.ts';
-import { type Binaries, ensureBinaries } from './binaries.ts';
+import { type Binaries, CONTROL_PLANE, ensureBinaries } from './binaries.ts';
 import { Component } from './component.ts';
 import { ADMIN, Credentials, type Identity } from './credentials.ts';
 import { isReady, isTaintedAsNew, nodeObject, type NodeView } from './nodes.ts';
@@ -46,7 +46,7 @@ export class ControlPlane {
 
   /** Starts what was asked for and returns when all of it serves. A failure leaves nothing behind. */
   static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-    const plane = new ControlPlane(options, await ensureBinaries(), await somePorts());
+    const plane = new ControlPlane(options, await ensureBinaries(CONTROL_PLANE), await somePorts());
     try {
       await plane.#startAll(options.components ?? []);
     } catch (error) {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { ensureBinaries } from '../controlplane/binaries.ts';
+import { CONTROL_PLANE, ensureBinaries } from '../controlplane/binaries.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { ROOT } from '../offline/tlv.ts';
 
@@ -86,7 +86,7 @@ describe('npm run demo', function () {
   before(async () => {
     // Minutes, where nobody has built them yet; the runs below are timed.
     this.timeout(1_800_000);
-    await ensureBinaries();
+    await ensureBinaries(CONTROL_PLANE);
   });
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'tlv-demo-'));
@@ -149,7 +149,7 @@ describe('npm run demo', function () {
   });
 
   it('ends with exit code 1 and names the step that did not do what it should', async () => {
-    const { kubectl } = await ensureBinaries();
+    const { kubectl } = await ensureBinaries(['kubectl']);
     const broken = join(folder, 'kubectl');
     writeFileSync(broken, `#!/bin/sh\n[ "$1" != diff ] || exit 3\nexec '${kubectl}' "$@"\n`);
     chmodSync(broken, 0o755);

@@ -7,7 +7,7 @@ import { Component } from './component.ts';
 import { ADMIN, Credentials, type Identity } from './credentials.ts';
 import { isReady, isTaintedAsNew, nodeObject, type NodeView } from './nodes.ts';
 import { freePorts } from './ports.ts';
-import { type ComponentName, type OptionalComponent, RECIPES, type Site, tlsFile } from './recipes.ts';
+import { type ComponentName, LOOPBACK, type OptionalComponent, RECIPES, type Site, tlsFile } from './recipes.ts';
 import { type Outcome, run } from './run.ts';
 import { waitFor } from './wait.ts';
 
@@ -21,18 +21,22 @@ export interface ControlPlaneOptions {
   readonly identities?: readonly Identity[];
   /** More flags for the API server, such as `--audit-policy-file=…`; they win over its usual ones. */
   readonly apiserverFlags?: readonly string[];
+  /** Where nodes that are real find the API server: an address of this machine, instead of 127.0.0.1. */
+  readonly address?: string;
 }
 
 interface KubectlOptions {
   readonly input?: string;
   readonly identity?: string;
+  /** A minute unless told. */
+  readonly timeoutMs?: number;
 }
 
 /**
  * A real control plane of one test: etcd, API server and, on request, the controllers, the scheduler and nodes played
  * by kwok.
  *
- * - It listens on 127.0.0.1 only, and lives in one temporary directory.
+ * - It listens on 127.0.0.1 only, unless nodes are to reach it, and lives in one temporary directory.
  * - Webhooks are called at whatever `https://127.0.0.1:<port>/…` their configuration names.
  * - Neither its processes nor its directory outlive the process that started it, however that one ends.
  */
@@ -58,10 +62,12 @@ export class ControlPlane {
 
   private constructor(options: ControlPlaneOptions, binaries: Binaries, ports: Site['ports']) {
     this.directory = mkdtempSync(join(tmpdir(), 'control-plane-'));
-    this.url = `https://127.0.0.1:${ports['kube-apiserver']}`;
+    const { address = LOOPBACK } = options;
+    this.url = `https://${address}:${ports['kube-apiserver']}`;
     this.#binaries = binaries;
     this.#site = {
       directory: this.directory,
+      address,
       ports,
       credentials: new Credentials(this.directory, options.identities ?? []),
       serviceAccounts: options.components?.includes('kube-controller-manager') ?? false,
@@ -100,7 +106,7 @@ export class ControlPlane {
   }
 
   /**
-   * The API server's own certificate, good for 127.0.0.1 and localhost. A webhook under test may serve with it, and
+   * The API server's own certificate, good for its address and localhost. A webhook under test may serve with it, and
    * `ca`, base64-encoded, is its caBundle.
    */
   get tls(): { readonly ca: string; readonly cert: string; readonly key: string } {
@@ -115,9 +121,9 @@ export class ControlPlane {
   }
 
   /** Runs the real kubectl. */
-  async kubectl(args: readonly string[], { input, identity }: KubectlOptions = {}): Promise<Outcome> {
+  async kubectl(args: readonly string[], { identity, ...options }: KubectlOptions = {}): Promise<Outcome> {
     const env = { PATH: process.env['PATH'], HOME: this.directory, KUBECONFIG: this.kubeconfig(identity) };
-    return run(this.#binaries.kubectl, args, input === undefined ? { env } : { env, input });
+    return run(this.#binaries.kubectl, args, { env, ...options });
   }
 
   /** One request, as the admin unless told otherwise. Any status is an answer: look at it. */

@@ -14,6 +14,7 @@ import { ROOT } from '../offline/tlv.ts';
 import { claim, create, LABELS, statefulSet, tserver } from '../unit/builders.ts';
 import type { KubeObject } from './api.ts';
 import { ControlPlane } from './control-plane.ts';
+import { crdsEstablished } from './crds.ts';
 import { freePorts } from './ports.ts';
 import { waitFor } from './wait.ts';
 
@@ -52,7 +53,7 @@ describe('deploy', function () {
     plane = await ControlPlane.start();
     await apply(certManager());
     await kubectl(['apply', '-f', `${ROOT}deploy/crd`]);
-    await kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    await crdsEstablished(plane);
     // A dry run makes no namespace for what comes after it.
     await kubectl(['apply', '-f', `${ROOT}deploy/base/namespace.yaml`]);
     for (const overlay of OVERLAYS) {

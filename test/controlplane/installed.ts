@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../offline/tlv.ts';
 import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
+import { crdsEstablished } from './crds.ts';
 import { waitFor } from './wait.ts';
 
 /** The product as an operator installs it, but for its pods: the webhook runs as a process beside the tests. */
@@ -101,7 +102,7 @@ export class Installed {
     if (crd) await this.apply([crd]);
     else await this.kubectl('apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`);
     if (stored.length === 0) return;
-    await this.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    await crdsEstablished(this.plane);
     await this.apply(stored);
   }
 

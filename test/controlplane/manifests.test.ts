@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { ControlPlane } from './control-plane.ts';
+import { crdsEstablished } from './crds.ts';
 import { ROOT, tlv } from '../offline/tlv.ts';
 
 /** What is generated and rendered offline, put before the real API server. */
@@ -19,7 +20,7 @@ describe('the CRD and rendered manifests on a real API server', function () {
   before(async () => {
     plane = await ControlPlane.start();
     await kubectl('apply', '-f', `${ROOT}deploy/crd`);
-    await kubectl('wait', '--for=condition=Established', 'crd/tservers.k8s.tars.io', '--timeout=30s');
+    await crdsEstablished(plane);
     for (const namespace of ['shop', 'redis']) await kubectl('create', 'namespace', namespace);
   });
   after(async () => plane?.stop());

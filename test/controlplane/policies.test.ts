@@ -14,6 +14,7 @@ import { validateTServer } from '../../src/validate/tserver.ts';
 import { ROOT, tlv } from '../offline/tlv.ts';
 import { claim, create, LABELS, localMount, mount, statefulSet, tserver } from '../unit/builders.ts';
 import { ControlPlane } from './control-plane.ts';
+import { crdsEstablished } from './crds.ts';
 import { ARBITRARY } from './policies-arbitrary.ts';
 import { laxCrd } from './policies-lax-crd.ts';
 import { ROWS, type PolicyRow } from './policies-rows.ts';
@@ -43,7 +44,7 @@ describe('the policies, without the webhook', function () {
   before(async () => {
     plane = await ControlPlane.start();
     await kubectl(['apply', '-f', '-'], JSON.stringify(laxCrd()));
-    await kubectl(['wait', '--for=condition=Established', 'crd/tservers.k8s.tars.io', '--timeout=30s']);
+    await crdsEstablished(plane);
     for (const namespace of ['shop', 'redis', 't-local-volume-system']) {
       await kubectl(['create', 'namespace', namespace]);
     }

@@ -1,6 +1,6 @@
 /*
- * How each component is called and where it says that it serves. Everything listens on 127.0.0.1 only, and nothing
- * waits to be elected: there is one of each.
+ * How each component is called and where it says that it serves. Everything listens on 127.0.0.1 only, but for an API
+ * server that nodes are to reach, and nothing waits to be elected: there is one of each.
  */
 import { join } from 'node:path';
 import { CONTROLLER_MANAGER, type Credentials, KWOK, SCHEDULER } from './credentials.ts';
@@ -12,6 +12,8 @@ export type ComponentName = 'etcd' | 'kube-apiserver' | OptionalComponent;
 /** What the components of one control plane know of each other. */
 export interface Site {
   readonly directory: string;
+  /** Where the API server is found. */
+  readonly address: string;
   readonly ports: Readonly<Record<ComponentName | 'etcd-peer', number>>;
   readonly credentials: Credentials;
   /** Whether somebody makes the service accounts without which no pod is admitted. */
@@ -26,7 +28,9 @@ interface Recipe {
   readonly readyUrl: (port: number) => string;
 }
 
-/** The API server makes its certificate there, for 127.0.0.1 and localhost, and finds it again when restarted. */
+export const LOOPBACK = '127.0.0.1';
+
+/** The API server makes its certificate there, for its address and localhost, and finds it again when restarted. */
 export function tlsFile(directory: string, extension: 'crt' | 'key'): string {
   return join(directory, 'tls', `apiserver.${extension}`);
 }
@@ -51,13 +55,14 @@ export const RECIPES: Readonly<Record<ComponentName, Recipe>> = {
   },
 
   'kube-apiserver': {
-    args: ({ directory, ports, credentials, serviceAccounts, apiserverFlags }) => [
-      '--bind-address=127.0.0.1',
+    args: ({ directory, address, ports, credentials, serviceAccounts, apiserverFlags }) => [
+      // Its health is asked for at the loopback address, wherever it is found.
+      `--bind-address=${address === LOOPBACK ? LOOPBACK : '0.0.0.0'}`,
       `--secure-port=${ports['kube-apiserver']}`,
-      '--advertise-address=127.0.0.1',
+      `--advertise-address=${address}`,
       `--cert-dir=${join(directory, 'tls')}`,
       // The loopback address may not be an endpoint of the Service `kubernetes`.
-      '--endpoint-reconciler-type=none',
+      `--endpoint-reconciler-type=${address === LOOPBACK ? 'none' : 'lease'}`,
       `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
       '--authorization-mode=Node,RBAC',
       `--token-auth-file=${credentials.tokenFile}`,

@@ -5,6 +5,7 @@ import type { Timings } from '../../src/cluster/timings.ts';
 import { TServerCache } from '../../src/cluster/tserver-cache.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { ControlPlane } from './control-plane.ts';
+import { crdsEstablished } from './crds.ts';
 import { type Fault, FaultProxy } from './fault-proxy.ts';
 import { waitFor } from './wait.ts';
 
@@ -105,7 +106,7 @@ describe('the TServer cache on a real API server', function () {
     expect(await cache.fetch('default', 'tars-log')).to.equal(undefined);
     const applied = await plane.kubectl(['apply', '-f', `${ROOT}deploy/crd`]);
     expect(applied.code, applied.stderr).to.equal(0);
-    await plane.kubectl(['wait', '--for=condition=Established', 'crd/tservers.k8s.tars.io', '--timeout=30s']);
+    await crdsEstablished(plane);
     await create('log', 'data');
     await converges();
     expect(failures).to.deep.equal([]);

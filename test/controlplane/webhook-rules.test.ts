@@ -8,6 +8,7 @@ import { claim, LABELS, localMount, statefulSet, tserver } from '../unit/builder
 import { GoldenTexts } from './golden-texts.ts';
 import { Installed } from './installed.ts';
 import { laxCrd } from './policies-lax-crd.ts';
+import { crdsEstablished } from './crds.ts';
 import { waitFor } from './wait.ts';
 
 /**
@@ -45,7 +46,7 @@ describe('the webhook alone, in the words of tlv check', function () {
       crd: laxCrd(),
       plane: { components: [] },
     });
-    await cluster.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    await crdsEstablished(cluster.plane);
   });
   after(async () => cluster?.stop());
 

@@ -7,7 +7,14 @@ import { Component } from './component.ts';
 import { ADMIN, Credentials, type Identity } from './credentials.ts';
 import { isReady, isTaintedAsNew, nodeObject, type NodeView } from './nodes.ts';
 import { freePorts } from './ports.ts';
-import { type ComponentName, LOOPBACK, type OptionalComponent, RECIPES, type Site, tlsFile } from './recipes.ts';
+import {
+  type ComponentName,
+  LOOPBACK,
+  type OptionalComponent,
+  RECIPES,
+  type Site,
+  tlsFile,
+} from './recipes.ts';
 import { type Outcome, run } from './run.ts';
 import { waitFor } from './wait.ts';
 

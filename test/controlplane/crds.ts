@@ -17,7 +17,9 @@ export async function crdsEstablished(plane: ControlPlane): Promise<void> {
   await waitFor('every CRD to be established', async () => {
     const { body } = await plane.api<Definitions>('GET', PATH);
     return body.items.every(({ status }) =>
-      status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True'),
+      status?.conditions?.some(
+        (condition) => condition.type === 'Established' && condition.status === 'True',
+      ),
     );
   });
 }

@@ -9,7 +9,6 @@ const RETRY_MS = 5_000;
 
 export interface NodeIdentity {
   readonly name: string;
-  readonly uid: string;
   /** What volumes and the scheduler know the node by. */
   readonly hostname: string;
 }
@@ -57,9 +56,8 @@ async function look({
     const json = await writer.get(`/api/v1/nodes/${encodeURIComponent(node)}`, { signal });
     if (!json) return { why: 'there is no such node' };
     const hostname = textAt(json, 'metadata', 'labels', HOSTNAME_LABEL);
-    const uid = textAt(json, 'metadata', 'uid') ?? '';
     if (hostname === undefined) return { why: `it has no label ${HOSTNAME_LABEL}` };
-    return { identity: { name: node, uid, hostname }, why: '' };
+    return { identity: { name: node, hostname }, why: '' };
   } catch (error) {
     signal.throwIfAborted();
     return { why: asError(error).message };

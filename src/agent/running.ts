@@ -183,7 +183,8 @@ export class Running {
     if (what === 'space') return void this.capacity.refresh();
     const { events, identity, root } = this.#parts;
     const { pool, why } = this.health;
-    const node = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: identity.uid };
+    // As the kubelet's Events do, it names the node in place of its uid, which is another when the node registers again.
+    const node = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: identity.name };
     if (pool) {
       this.#keepTrash(pool.id);
       events.record(node, 'Normal', 'VolumePoolReady', `pool ${pool.id} at ${root} serves local volumes`);

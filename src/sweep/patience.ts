@@ -16,12 +16,13 @@ export interface Verdicts {
   isGone(nodeKey: string): boolean;
   /** No node has this hostname, neither as label nor as name. */
   isHostGone(hostname: string): boolean;
-  /** The Lease of its agent is not there, or has not been renewed. */
+  /** The Lease of its agent is not there, or has not been renewed for longer than it says that it lasts, too. */
   isSilent(nodeKey: string): boolean;
 }
 
 interface Pulse {
   readonly renewTime: string;
+  readonly durationMs: number;
   readonly since: number;
 }
 
@@ -52,8 +53,8 @@ export class Patience implements Verdicts {
     const hosts = new Set(nodes.flatMap(({ name, hostname }) => [name, hostname ?? name]));
     const wanted = new Set(volumes.map(({ hostname }) => hostname));
     this.#hostGoneSince = since(wanted, hosts, this.#hostGoneSince, now);
-    const renewed = new Map(leases.map(({ nodeKey, renewTime }) => [nodeKey, renewTime]));
-    this.#pulses = new Map([...keys].map((key) => [key, this.#pulse(key, renewed.get(key) ?? '')]));
+    const byNode = new Map(leases.map((lease) => [lease.nodeKey, lease]));
+    this.#pulses = new Map([...keys].map((key) => [key, this.#pulse(key, byNode.get(key))]));
   }
 
   isGone(nodeKey: string): boolean {
@@ -65,16 +66,19 @@ export class Patience implements Verdicts {
   }
 
   isSilent(nodeKey: string): boolean {
-    return this.#isLongAgo(this.#pulses.get(nodeKey)?.since);
+    const pulse = this.#pulses.get(nodeKey);
+    // A delay shorter than the time between two beats must not make a dead agent of a live one.
+    return pulse !== undefined && this.#isLongAgo(pulse.since, Math.max(this.#delayMs, pulse.durationMs));
   }
 
-  #pulse(key: string, renewTime: string): Pulse {
+  #pulse(key: string, lease: LeaseView | undefined): Pulse {
+    const { renewTime = '', durationMs = 0 } = lease ?? {};
     const old = this.#pulses.get(key);
-    return old?.renewTime === renewTime ? old : { renewTime, since: this.#now };
+    return { renewTime, durationMs, since: old?.renewTime === renewTime ? old.since : this.#now };
   }
 
-  #isLongAgo(moment: number | undefined): boolean {
-    return moment !== undefined && this.#now - moment > this.#delayMs;
+  #isLongAgo(moment: number | undefined, delayMs = this.#delayMs): boolean {
+    return moment !== undefined && this.#now - moment > delayMs;
   }
 }
 

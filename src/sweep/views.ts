@@ -47,6 +47,8 @@ export interface AgentObject extends Seen {
 
 export interface LeaseView extends AgentObject {
   readonly renewTime: string;
+  /** For how long its holder lives without renewing it. */
+  readonly durationMs: number;
 }
 
 const TERMS = ['spec', 'nodeAffinity', 'required', 'nodeSelectorTerms'];
@@ -95,7 +97,10 @@ export function readAgentObject(object: KubeObject): AgentObject | undefined {
 
 export function readLease(object: KubeObject): LeaseView | undefined {
   const lease = readAgentObject(object);
-  return lease && { ...lease, renewTime: textAt(object, 'spec', 'renewTime') ?? '' };
+  if (!lease) return undefined;
+  const seconds = valueAt(object, ['spec', 'leaseDurationSeconds']);
+  const durationMs = typeof seconds === 'number' ? seconds * 1000 : 0;
+  return { ...lease, renewTime: textAt(object, 'spec', 'renewTime') ?? '', durationMs };
 }
 
 function seen(object: KubeObject): Seen {

@@ -23,7 +23,8 @@ export class Helm {
   async try(...args: readonly string[]): Promise<Outcome> {
     const { directory } = this.#plane;
     const env = { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: this.#plane.kubeconfig() };
-    return run(this.#file, args, { env });
+    // It waits for pods.
+    return run(this.#file, args, { env, timeoutMs: 300_000 });
   }
 
   /** Runs it and expects it to succeed. */

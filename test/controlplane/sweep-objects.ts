@@ -33,7 +33,7 @@ export function leaseObject(node: string) {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: { name: agentLeaseName(node), namespace: SYSTEM, labels: agentLabels(node) },
-    spec: { holderIdentity: node, leaseDurationSeconds: 40, renewTime: '2026-03-01T10:00:00.000000Z' },
+    spec: { holderIdentity: node, leaseDurationSeconds: 4, renewTime: '2026-03-01T10:00:00.000000Z' },
   };
 }
 

@@ -163,6 +163,12 @@ describe('sweep plan', () => {
     expect(planned([0, old], [LATER - 1, renewed], [LATER + DELAY_MS, renewed])).to.have.lengthOf(2);
   });
 
+  it('never counts less than the Lease says that it lasts', () => {
+    const world = { ...LIVES, leases: [leaseOf('n', 'then', (2 * DELAY_MS) / 1000)] };
+    expect(planned([0, world], [2 * DELAY_MS, world])).to.deep.equal([]);
+    expect(planned([0, world], [2 * DELAY_MS + 1, world])).to.have.lengthOf(2);
+  });
+
   it('counts anew when the node has been back', () => {
     const gone = { nodes: [other], claims: [claimOf('n')], volumes: [volumeOf('n')] };
     const back = { ...gone, nodes: [other, nodeOf('n')], leases: [leaseOf('n')] };

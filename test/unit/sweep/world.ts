@@ -47,10 +47,14 @@ export const volumeOf = (
 
 export const inHost = (...values: string[]) => ({ key: HOSTNAME_LABEL, operator: 'In', values });
 
-export const leaseOf = (node: string, renewTime = '2026-03-01T10:00:00.000000Z'): KubeObject =>
+export const leaseOf = (
+  node: string,
+  renewTime = '2026-03-01T10:00:00.000000Z',
+  leaseDurationSeconds?: number,
+): KubeObject =>
   object(
     { name: agentLeaseName(node), namespace: SYSTEM, labels: agentLabels(node) },
-    { spec: { renewTime } },
+    { spec: { renewTime, leaseDurationSeconds } },
   );
 
 export const capacityOf = (node: string): KubeObject =>

@@ -1,0 +1,72 @@
+import { basename, join } from 'node:path';
+import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
+
+export const ROOT = join(import.meta.dirname, '../..');
+
+/** The command line with everything that it imports. */
+export interface Bundle {
+  /** Named as they import each other; the first to run is tlv.mjs. */
+  readonly files: readonly { readonly name: string; readonly content: Uint8Array }[];
+  /** What went into which file, with paths from the root of the repository. */
+  readonly metafile: Metafile;
+}
+
+/** Some packages call `require`, which a module has not by itself. */
+const REQUIRE =
+  "import { createRequire as createRequireForBundle } from 'node:module';" +
+  'const require = createRequireForBundle(import.meta.url);';
+
+/**
+ * Bundles src/cli.ts. What a command loads when it is run is in files of its own here too: a node agent has no use for
+ * the webhook's packages in its memory.
+ */
+export async function bundle(): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { tlv: 'src/cli.ts' },
+    outdir: 'dist',
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    write: false,
+    metafile: true,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    banner: { js: REQUIRE },
+    plugins: [clientNodeInParts],
+    // Functions keep their names, and with them stack traces their sense, without the 25 MB that a source map takes
+    // in memory. Short lines, because Node prints the one where an error was thrown.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
+    // They are in the image as a file.
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  return { files: outputFiles.map(named), metafile };
+}
+
+function named({ path, contents }: OutputFile): Bundle['files'][number] {
+  return { name: basename(path), content: contents };
+}
+
+/**
+ * Only what is used of client-node. It does not say itself that the rest may be left out; the one effect of loading it
+ * is to mend Node 18.
+ */
+const clientNodeInParts: Plugin = {
+  name: 'client-node-in-parts',
+  setup(esbuild) {
+    esbuild.onResolve(
+      { filter: /^@kubernetes\/client-node$/ },
+      async ({ path, kind, resolveDir, pluginData }) => {
+        // Asked by itself, just below.
+        if (pluginData === clientNodeInParts) return undefined;
+        const resolved = await esbuild.resolve(path, { kind, resolveDir, pluginData: clientNodeInParts });
+        return { ...resolved, sideEffects: false };
+      },
+    );
+  },
+};

@@ -7,7 +7,7 @@ import { CONTROL_PLANE, ensureBinaries } from '../test/controlplane/binaries.ts'
 import { Component } from '../test/controlplane/component.ts';
 import { ControlPlane, EVERYTHING } from '../test/controlplane/control-plane.ts';
 import { freePorts } from '../test/controlplane/ports.ts';
-import { Progress } from '../test/controlplane/progress.ts';
+import { Progress } from '../scripts/progress.ts';
 import { waitFor } from '../test/controlplane/wait.ts';
 import { ROOT } from './step.ts';
 

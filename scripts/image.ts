@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { Progress } from '../test/controlplane/progress.ts';
+import { Progress } from './progress.ts';
 import { DebianError } from './image/debian.ts';
 import { emptyFolder, writeLayerFolders } from './image/layer-folders.ts';
 import { makeImage } from './image/make-image.ts';

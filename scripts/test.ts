@@ -26,10 +26,10 @@ const TIERS: readonly Tier[] = [
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/binaries.ts'], ahead: true },
-  // Each file has a control plane of its own, and waits more than it works: two go side by side.
+  // Each file has a control plane of its own, and waits more than it works: three go side by side.
   {
     name: 'controlplane',
-    argv: [...MOCHA, '--parallel', '--jobs=2', 'test/controlplane/**/*.test.ts'],
+    argv: [...MOCHA, '--parallel', '--jobs=3', 'test/controlplane/**/*.test.ts'],
     mocha: true,
   },
   { name: 'image', argv: [...MOCHA, 'test/image/**/*.test.ts'], mocha: true },

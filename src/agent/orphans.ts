@@ -28,10 +28,13 @@ export async function findOrphans(
     .unreadable()
     .map(({ file }) => ({ path: `${STATE_FOLDER}/ledger/${file}`, kind: 'unreadable' }));
   const entries = new Map(ledger.all().map((entry) => [entry.path, entry]));
+  const seen = new Set(await pool.withRoot((root) => directoriesAt(root, 3)));
+  const isWhole = seen.size <= MOST;
   for (const entry of entries.values()) {
-    if (entry.state === 'kept') orphans.push({ path: entry.path, kind: 'kept', entry });
+    // Where people have taken the data away, the ledger is behind until the agent looks there again.
+    const isThere = seen.has(entry.path) || !isWhole;
+    if (entry.state === 'kept' && isThere) orphans.push({ path: entry.path, kind: 'kept', entry });
   }
-  const seen = await pool.withRoot((root) => directoriesAt(root, 3));
   for (const text of seen) {
     const path = asVolumePath(text);
     const isKnown = path !== undefined && (entries.has(path) || isServed(path));

@@ -12,7 +12,7 @@ import {
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { BuildError, goBuild } from './go-build.ts';
-import { Progress } from './progress.ts';
+import { Progress } from '../../scripts/progress.ts';
 
 /** What every control plane here is made of. */
 export const CONTROL_PLANE = [

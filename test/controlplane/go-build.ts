@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
-import type { Progress } from './progress.ts';
+import type { Progress } from '../../scripts/progress.ts';
 
 type BuildFailure = 'go-missing' | 'go-too-old' | 'modules-unreachable' | 'disk-full' | 'build-failed';
 

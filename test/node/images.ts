@@ -55,9 +55,7 @@ export async function buildServerImage(folder: string): Promise<string> {
 /** Busybox as a program of its own, which needs nothing beside it. */
 export async function busyboxProgram(): Promise<string> {
   const [busybox] = await debianPackages(['busybox-static']);
-  const program = ['bin', 'usr/bin']
-    .map((bin) => join(busybox?.folder ?? '', bin, 'busybox'))
-    .find(existsSync);
+  const program = ['bin', 'usr/bin'].map((bin) => join(busybox.folder, bin, 'busybox')).find(existsSync);
   if (program === undefined) throw new Error('the package busybox-static has no busybox');
   return program;
 }

@@ -10,7 +10,7 @@ const PAGES = [
   'README.md',
   'README.zh-CN.md',
   'CONTRIBUTING.md',
-  ...['rules', 'expansion', 'install', 'break-glass', 'uninstall', 'limitations'].map(
+  ...['rules', 'expansion', 'install', 'image', 'gitops', 'break-glass', 'uninstall', 'limitations'].map(
     (name) => `docs/${name}.md`,
   ),
 ];

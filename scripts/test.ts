@@ -37,7 +37,7 @@ const TIERS: readonly Tier[] = [
   { name: 'unit', argv: ['c8', ...MOCHA, 'test/unit/**/*.test.ts'], mocha: true },
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
-  { name: 'binaries', argv: ['node', 'test/controlplane/binaries.ts'], lane: 'build' },
+  { name: 'binaries', argv: ['node', 'test/controlplane/build.ts'], lane: 'build' },
   // Each file has a control plane of its own: three go side by side.
   {
     name: 'controlplane',

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { BuildError, goBuild } from './go-build.ts';
+import { goBuild } from './go-build.ts';
 import { Progress } from '../../scripts/progress.ts';
 
 /** What every control plane here is made of. */
@@ -57,7 +57,8 @@ const SOURCES: Readonly<Record<BinaryName, Source>> = {
   kwok: { module: 'kwok', target: 'sigs.k8s.io/kwok/cmd/kwok' },
   helm: { module: 'helm', target: 'helm.sh/helm/v4/cmd/helm' },
 };
-const NAMES = Object.keys(SOURCES) as BinaryName[];
+/** All that can be built. */
+export const BINARIES = Object.keys(SOURCES) as readonly BinaryName[];
 const EXPECTED = 'expected 8 to 12 min in all on 2 cores, once';
 
 interface BuildOptions {
@@ -178,16 +179,5 @@ function isExecutable(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-if (import.meta.main) {
-  try {
-    await ensureBinaries(NAMES);
-    console.log(cacheFolder());
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
   }
 }

@@ -106,6 +106,8 @@ describe('migrating from hand-made volumes', function () {
   describe('that are kept', () => {
     it('keep their data too, when their claims go', async () => {
       await migration.follow('keep');
+      await migration.set({ CLASS: '' });
+      expect(await migration.follow('keep')).to.equal('persistentvolume/web-data patched (no change)\n');
       const policies = (await list<Volume>(VOLUMES)).map(({ spec }) => spec['persistentVolumeReclaimPolicy']);
       expect(new Set(policies)).to.deep.equal(new Set(['Retain']));
     });
@@ -133,7 +135,7 @@ describe('migrating from hand-made volumes', function () {
       await migration.follow('from-local-path:rewrite');
       for (const [ordinal, place] of PLACES.entries()) {
         await migration.set({ ORDINAL: `${ordinal}` });
-        for (const step of ['stop', 'move', 'exchange', 'start'])
+        for (const step of ['replica', 'stop', 'move', 'exchange', 'start'])
           await migration.follow(`from-local-path:${step}`);
         const path = `redis/statefulset.redis-cluster/redis-cluster-data.${ordinal}`;
         isThere(below(place, path), oldAt(ordinal));
@@ -177,22 +179,34 @@ describe('migrating from hand-made volumes', function () {
   describe('of a claim of its own', () => {
     it('are brought under ours', async () => {
       await migration.set({ NAMESPACE: 'default' });
-      await migration.follow('variables', 'stop', 'move', 'claim', 'start');
+      await migration.follow('variables', 'write-down');
+      expect(await migration.fail('move')).to.match(/^web-\S+ uses web-data: stop it first/);
+      expect(await migration.fail('claim')).to.contain('move the data first (step 3)');
+      expect(await migration.fail('start')).to.contain('make it first (step 4)');
+      await migration.follow('stop', 'move');
+      expect(await migration.fail('back-stop')).to.contain('move it back first (step 3)');
+      await migration.follow('claim', 'start');
       isThere(webNewAt(), webAt());
       expect((await web()).spec.nodeName).to.equal('node-2');
       expect(isOurs(await volumeOf('default', 'web-data-local'))).to.equal(true);
     });
 
     it('go back', async () => {
-      await migration.follow('stop', 'back-start', 'back-claim', 'back-move', 'back-stop');
+      expect(await migration.fail('back-claim')).to.contain('the way back of step 5 first');
+      await migration.follow('stop');
+      expect(await migration.fail('back-move')).to.contain('the way back of step 4 first');
+      await migration.follow('back-start', 'back-claim', 'back-move', 'back-stop');
       isThere(webAt(), webAt());
       expect((await web()).spec.nodeName).to.equal('node-2');
       expect((await volumeOf('default', 'web-data')).metadata.name).to.equal('web-data');
       expect(existsSync(webNewAt())).to.equal(false);
     });
 
-    it('are brought under ours again, and leave nothing behind', async () => {
-      await migration.follow('stop', 'move', 'claim', 'start', 'leftovers');
+    it('are brought under ours again, by a copy, and leave nothing behind', async () => {
+      await migration.follow('stop', 'copy', 'claim', 'start');
+      expect(await migration.fail('old-copy')).to.contain('volume web-data leads to');
+      expect(treeOf(webAt())).to.deep.equal(trees.get(webAt()));
+      await migration.follow('leftovers', 'old-copy');
       isThere(webNewAt(), webAt());
       const names = (await list<Volume>(VOLUMES)).map(({ metadata }) => metadata.name);
       expect(names).to.not.include('web-data');

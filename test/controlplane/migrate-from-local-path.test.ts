@@ -126,6 +126,9 @@ describe('migrating from local-path-provisioner', function () {
   describe('before any replica is stopped', () => {
     it('writes down what there is', async () => {
       await migration.follow('variables', 'write-down');
+      // Whenever it is done again: what is there is what was first.
+      const written = await migration.follow('write-down');
+      expect(written.match(/POLICY=Delete/g)).to.have.lengthOf(PLACES.length);
     });
 
     it('keeps all data', async () => {
@@ -137,6 +140,9 @@ describe('migrating from local-path-provisioner', function () {
       const policies = (await list<Volume>(VOLUMES)).map(({ spec }) => spec['persistentVolumeReclaimPolicy']);
       expect(policies).to.deep.equal(['Delete', 'Delete', 'Delete']);
       await migration.follow('retain');
+      expect(await migration.follow('write-down'))
+        .to.contain('POLICY=Delete')
+        .and.not.contain('Retain');
     });
 
     it('installs, with a class that keeps data', async () => {
@@ -145,6 +151,38 @@ describe('migrating from local-path-provisioner', function () {
       await migration.follow('answers', 'rehearse', 'rewrite');
       const { reclaimPolicy } = await migration.get('/apis/storage.k8s.io/v1/storageclasses/t-storage-class');
       expect(reclaimPolicy).to.equal('Retain');
+    });
+  });
+
+  /** Each of them refuses, with these words, and nothing has changed but what it says of itself. */
+  async function refuses(refusals: Readonly<Record<string, string>>): Promise<void> {
+    const objects = async () => [await list<Claim>(CLAIMS), await list<Volume>(VOLUMES), await uids()];
+    const before = await objects();
+    for (const [step, words] of Object.entries(refusals))
+      expect(await migration.fail(step)).to.contain(words);
+    expect(await objects()).to.deep.equal(before);
+  }
+
+  describe('what is given too early', () => {
+    it('is refused while the replica runs', async () => {
+      await migration.follow('replica');
+      const running = 'db-0 is there: stop it first (step 5)';
+      const unmoved = 'is not there: move the data first (step 6)';
+      await refuses({ move: running, copy: running, exchange: unmoved });
+      const notYet = 'is not ready: exchange it first (step 7)';
+      await refuses({ start: notYet, 'back-exchange': 'has its old volume', 'old-copy': 'leads to' });
+      isThere(olds[0]!.path, 0);
+    });
+
+    it('is refused while the replica is away', async () => {
+      await migration.follow('stop', 'move');
+      await refuses({ move: 'is there already', copy: 'is there already' });
+      await refuses({ start: 'is not ready', 'back-stop': 'move it back first (step 6)' });
+      await refuses({ 'back-exchange': 'has its old volume' });
+      await migration.follow('exchange');
+      await refuses({ exchange: 'already', 'back-move': 'the way back of step 8' });
+      await migration.follow('back-exchange');
+      isThere(olds[0]!.path, 0);
     });
   });
 
@@ -203,10 +241,12 @@ describe('migrating from local-path-provisioner', function () {
   describe('the others', () => {
     it('are moved too, and copied where there is another disk', async () => {
       await migration.set({ ORDINAL: '1' });
+      await migration.follow('replica');
       await onlyRestarted(1, async () => void (await migration.follow('stop', 'copy', 'exchange', 'start')));
       await isMoved(1);
       isThere(olds[1]!.path, 1);
       await migration.set({ ORDINAL: '2' });
+      await migration.follow('replica');
       await onlyRestarted(2, async () => void (await migration.follow('stop', 'move', 'exchange', 'start')));
       await isMoved(2);
     });

@@ -6,7 +6,7 @@ import { needRoot } from '../unit/agent/disk-world.ts';
 import { tserver } from '../unit/builders.ts';
 import { treeOf } from './disks.ts';
 import { Migration } from './migrate-cluster.ts';
-import { CLASS, itsVolume, NAMESPACE, TARS, tarslog } from './migrate-tarsk8s-objects.ts';
+import { CLASS, ITS_CLASS, itsVolume, NAMESPACE, TARS, tarslog } from './migrate-tarsk8s-objects.ts';
 import { claimPath, LOGS, setPath, TarsK8S } from './migrate-tarsk8s.ts';
 import { ITS_CRD, itsStatefulSet } from './tarsk8s-objects.ts';
 import { waitFor } from './wait.ts';
@@ -87,10 +87,20 @@ describe('migrating from the agent of TarsK8S', function () {
   });
 
   describe('there', () => {
+    it('refuses what is given while the agent of TarsK8S runs', async () => {
+      for (const step of ['offers', 'install'])
+        expect(await migration.fail(step)).to.contain('the agent of TarsK8S runs: step 2');
+      await isAsItWas();
+    });
+
     itComesToOurs();
   });
 
   describe('and back', () => {
+    it('does not start the agent of TarsK8S while ours are there', async () => {
+      expect(await migration.fail('back-stop')).to.contain('our agents are there');
+    });
+
     it('gives the volumes back, and removes ours, before the agent of TarsK8S is started', async () => {
       await migration.follow('back-adopt');
       await migration.hosts.stopAgents();
@@ -104,6 +114,9 @@ describe('migrating from the agent of TarsK8S', function () {
     });
 
     it('sets the policies back, and starts that one last', async () => {
+      await migration.kubectl('delete', 'storageclass', CLASS);
+      expect(await migration.fail('back-stop')).to.contain('NotFound');
+      await migration.apply(ITS_CLASS);
       await migration.follow('back-retain', 'back-stop');
       expect(await its.agents()).to.have.lengthOf(NODES.length);
       expect(await policies()).to.deep.equal(['Delete']);

@@ -4,13 +4,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuideStep } from './migrate-guide.ts';
 
-/** A step ended in an error; the message has all that it printed. */
+/** A step ended in an error; the message has the last of what it printed. */
 class StepFailed extends Error {
   override readonly name = 'StepFailed';
 }
 
 const MARK = '=== that was the step ===';
 const TIMEOUT_MS = 240_000;
+/** Characters. */
+const LAST = 4000;
 
 /**
  * One shell that steps are given to in turn, as if a person pasted them: what one has set, the next one finds. The first
@@ -56,7 +58,7 @@ export class Session {
     const end = await Promise.race([done, this.#ended.then(() => 'failed'), isLate]);
     if (end !== true) {
       this.#failed = name;
-      throw new StepFailed(`step ${name} ${end}:\n${commands}\n${this.#printed}`);
+      throw new StepFailed(`step ${name} ${end}:\n${commands}\n${this.#printed.slice(-LAST)}`);
     }
     return this.#printed.slice(0, -MARK.length - 1);
   }

@@ -10,9 +10,21 @@ const PAGES = [
   'README.md',
   'README.zh-CN.md',
   'CONTRIBUTING.md',
-  ...['rules', 'expansion', 'install', 'image', 'gitops', 'break-glass', 'uninstall', 'limitations'].map(
-    (name) => `docs/${name}.md`,
-  ),
+  ...[
+    'rules',
+    'expansion',
+    'install',
+    'image',
+    'gitops',
+    'break-glass',
+    'uninstall',
+    'limitations',
+    'compatibility',
+    'migrate/README',
+    'migrate/from-tarsk8s',
+    'migrate/from-local-path',
+    'migrate/from-hand-made',
+  ].map((name) => `docs/${name}.md`),
 ];
 
 for (const page of PAGES) {

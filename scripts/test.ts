@@ -13,7 +13,7 @@ interface Tier {
   /** Mocha counts its tests; every other tool is one test. */
   readonly mocha?: true;
   /** Those of one lane go one after the other, beside those of other lanes. */
-  readonly lane?: 'build' | 'pods';
+  readonly lane?: 'build';
   /** A tier before it that has to come to its end first, in whatever lane. */
   readonly needs?: string;
 }
@@ -38,22 +38,21 @@ const TIERS: readonly Tier[] = [
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/build.ts'], lane: 'build' },
-  // Each file has a control plane of its own: three go side by side.
+  // Each file has a control plane of its own: two go side by side.
   {
     name: 'controlplane',
-    argv: [...MOCHA, '--parallel', '--jobs=3', 'test/controlplane/**/*.test.ts'],
+    argv: [...MOCHA, '--parallel', '--jobs=2', 'test/controlplane/**/*.test.ts'],
     mocha: true,
     needs: 'binaries',
   },
-  { name: 'image', argv: [...MOCHA, 'test/image/**/*.test.ts'], mocha: true, lane: 'pods' },
+  { name: 'image', argv: [...MOCHA, 'test/image/**/*.test.ts'], mocha: true },
   {
     name: 'node',
     argv: ['sh', 'test/node/isolated.sh', ...MOCHA, 'test/node/**/*.test.ts'],
     mocha: true,
-    lane: 'pods',
     needs: 'binaries',
   },
-  { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true, lane: 'pods', needs: 'binaries' },
+  { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true, needs: 'binaries' },
 ];
 
 interface Count {

@@ -140,7 +140,8 @@ export class FaultProxy {
   }
 
   #pass(chunk: Buffer, response: ServerResponse, isWatch: boolean): void {
-    if (this.#fault === 'silence') return;
+    // More of a watch may come after the half line that it was to end with.
+    if (this.#fault === 'silence' || response.writableEnded) return;
     if (this.#fault === 'half-line' && isWatch) response.end(chunk.subarray(0, chunk.length / 2));
     else response.write(chunk);
   }

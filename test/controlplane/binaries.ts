@@ -9,9 +9,9 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { goBuild } from './go-build.ts';
+import { cacheFolder as kindFolder } from '../../scripts/cache-folder.ts';
 import { Progress } from '../../scripts/progress.ts';
 
 /** What every control plane here is made of. */
@@ -91,8 +91,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   for (const module of MODULES) {
     for (const name of ['go.mod', 'go.sum']) hash.update(moduleFile(module, name, env));
   }
-  const root = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(root, 't-local-volume', `${pinnedVersion(env)}-${hash.digest('hex').slice(0, 16)}`, 'bin');
+  return join(kindFolder(`${pinnedVersion(env)}-${hash.digest('hex').slice(0, 16)}`, env), 'bin');
 }
 
 /**

@@ -13,6 +13,7 @@ import { DEFAULT_SETTINGS, type Settings } from '../../src/tars/settings.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { claim, create, LABELS, statefulSet, tserver } from '../unit/builders.ts';
 import type { KubeObject } from './api.ts';
+import { CERT_MANAGER } from './chart-cert-manager.ts';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
 import { freePorts } from './ports.ts';
@@ -51,7 +52,7 @@ describe('deploy', function () {
 
   before(async () => {
     plane = await ControlPlane.start();
-    await apply(certManager());
+    await apply(CERT_MANAGER.map((object) => stringify(object)).join('---\n'));
     await kubectl(['apply', '-f', `${ROOT}deploy/crd`]);
     await crdsEstablished(plane);
     // A dry run makes no namespace for what comes after it.
@@ -474,30 +475,3 @@ const named = (name: string, object: { readonly metadata?: object | null | undef
   ...object,
   metadata: { ...object.metadata, name },
 });
-
-/** As much of cert-manager as it takes to store its objects. */
-function certManager(): string {
-  return ['Certificate', 'Issuer']
-    .map((kind) => {
-      const singular = kind.toLowerCase();
-      return stringify({
-        apiVersion: 'apiextensions.k8s.io/v1',
-        kind: 'CustomResourceDefinition',
-        metadata: { name: `${singular}s.cert-manager.io` },
-        spec: {
-          group: 'cert-manager.io',
-          names: { kind, plural: `${singular}s`, singular },
-          scope: 'Namespaced',
-          versions: [
-            {
-              name: 'v1',
-              served: true,
-              storage: true,
-              schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-            },
-          ],
-        },
-      });
-    })
-    .join('---\n');
-}

@@ -33,3 +33,9 @@ export async function run(
   const code = await promise;
   return { code: code ?? -1, stdout, stderr };
 }
+
+/** Runs a program that has to succeed. */
+export async function succeed(file: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await run(file, args);
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr.trim()}`);
+}

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { thisPlatform } from '../../scripts/image/platform.ts';
 import { type Binaries, ensureBinaries, NODE } from '../controlplane/binaries.ts';
 import { Component } from '../controlplane/component.ts';
 import { ControlPlane } from '../controlplane/control-plane.ts';
@@ -139,7 +140,7 @@ export class Cluster {
       file: 'env',
       args: [
         `PATH=${this.#programs}/usr/sbin:${process.env['PATH']}`,
-        `LD_LIBRARY_PATH=${this.#programs}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
+        `LD_LIBRARY_PATH=${this.#programs}/usr/lib/${thisPlatform().multiarch}`,
         ...kubeProxyCommand(program, this.plane.kubeconfig(KUBE_PROXY), name).split(' '),
       ],
       directory,

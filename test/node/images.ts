@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { debianPackages } from '../../scripts/image/debian.ts';
+import { thisPlatform } from '../../scripts/image/platform.ts';
 
 /** The image of the servers in these tests and of what holds a pod together: busybox, which waits unless told more. */
 export const SERVER_IMAGE = 'localhost/busybox:test';
@@ -36,7 +37,7 @@ export async function buildServerImage(folder: string): Promise<string> {
   const layer = await buffer(root);
 
   const config = {
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    architecture: thisPlatform().architecture,
     os: 'linux',
     config: { Env: ['PATH=/bin'], Cmd: ['/bin/sleep', '2147483647'] },
     rootfs: { type: 'layers', diff_ids: [`sha256:${createHash('sha256').update(layer).digest('hex')}`] },

@@ -1,4 +1,4 @@
-import { run } from '../controlplane/run.ts';
+import { succeed } from '../controlplane/run.ts';
 
 /**
  * The network of the cluster: a bridge in the tests' own network namespace, with the control plane at 10.200.0.1 and the
@@ -21,7 +21,7 @@ export async function makeBridge(): Promise<void> {
   // Only with a route is it asked where a Service is.
   await ip('route', 'add', SERVICES, 'dev', BRIDGE);
   // From the pods of one node to those of another it goes through here.
-  await must('sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+  await succeed('sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
 }
 
 export async function removeBridge(): Promise<void> {
@@ -31,7 +31,7 @@ export async function removeBridge(): Promise<void> {
 /** Plugs a node in, whose first process is given. The other end of its cable is called eth0 there. */
 export async function connect(number: number, pid: number): Promise<void> {
   const inside = (...args: string[]): Promise<void> =>
-    must('nsenter', `--net=/proc/${pid}/ns/net`, 'ip', ...args);
+    succeed('nsenter', `--net=/proc/${pid}/ns/net`, 'ip', ...args);
   const port = `node-${number}`;
   await ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid));
   await ip('link', 'set', port, 'master', BRIDGE, 'up');
@@ -41,9 +41,4 @@ export async function connect(number: number, pid: number): Promise<void> {
   await ip('route', 'replace', podSubnet(number), 'via', nodeAddress(number));
 }
 
-const ip = (...args: string[]): Promise<void> => must('ip', ...args);
-
-async function must(command: string, ...args: string[]): Promise<void> {
-  const { code, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
-}
+const ip = (...args: string[]): Promise<void> => succeed('ip', ...args);

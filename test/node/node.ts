@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type Outcome, run } from '../controlplane/run.ts';
+import { type Outcome, run, succeed } from '../controlplane/run.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { makeGroups, removeGroups } from './groups.ts';
 import { connect, nodeAddress } from './network.ts';
@@ -51,13 +51,13 @@ export class WorkerNode {
     const image = `${spec.folder}.img`;
     mkdirSync(spec.folder, { recursive: true });
     // Sparse: it takes what is written to it.
-    await must('truncate', '-s', '16G', image);
-    await must('mke2fs', '-q', '-t', 'ext4', image);
-    await must('mount', '-o', 'loop', image, spec.folder);
+    await succeed('truncate', '-s', '16G', image);
+    await succeed('mke2fs', '-q', '-t', 'ext4', image);
+    await succeed('mount', '-o', 'loop', image, spec.folder);
     // It lives on while it is mounted, and goes with us however we end.
     rmSync(image);
     const root = join(spec.folder, 'upper');
-    await must('cp', '-a', spec.programs, root);
+    await succeed('cp', '-a', spec.programs, root);
     for (const [path, text] of Object.entries(spec.files)) write(join(root, path), text);
     return new WorkerNode(spec);
   }
@@ -132,7 +132,7 @@ export class WorkerNode {
   /** Makes the images in an archive of this machine known to the node's container runtime. */
   async importImage(archive: string): Promise<void> {
     const enter = `nsenter --target=${this.#init} --all --wd=/ ctr --namespace=k8s.io images import - <"$1"`;
-    await must('sh', '-c', enter, '-', archive);
+    await succeed('sh', '-c', enter, '-', archive);
   }
 
   async #answers(component: NodeComponent): Promise<boolean> {
@@ -178,9 +178,4 @@ function write(path: string, text: string): void {
 function childOf(pid: number): number | undefined {
   const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
   return Number(first) || undefined;
-}
-
-async function must(command: string, ...args: string[]): Promise<void> {
-  const { code, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
 }

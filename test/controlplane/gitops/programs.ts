@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { goBuild } from '../go-build.ts';
+import { cacheFolder } from '../../../scripts/cache-folder.ts';
 import { Progress } from '../../../scripts/progress.ts';
 
 /** Each is a folder beside this file with a Go program that does what the tool does, by the tool's own packages. */
@@ -15,20 +15,19 @@ export const BUILD_TIMEOUT_MS = 30 * 60_000;
 
 /** Finds the program, and builds it where it is not there yet, saying so on standard error. */
 export async function ensureGitopsProgram(name: GitopsProgram): Promise<string> {
-  const folder = cacheFolder(name);
+  const folder = folderOf(name);
   const program = join(folder, name);
   if (!existsSync(program)) await build(name, folder);
   return program;
 }
 
 /** Another one for every version of anything that goes into the program. */
-function cacheFolder(name: GitopsProgram): string {
+function folderOf(name: GitopsProgram): string {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
   const source = join(import.meta.dirname, name);
   for (const file of readdirSync(source).sort())
     hash.update(`${file}\n`).update(readFileSync(join(source, file)));
-  const root = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(root, 't-local-volume', `gitops-${name}-${hash.digest('hex').slice(0, 16)}`);
+  return cacheFolder(`gitops-${name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Built beside the folder and then moved into it, which is atomic: nobody ever sees half a program. */

@@ -64,7 +64,7 @@ function missing(state: PathState, volume: VolumeView): Step {
 
 /** Owner and mode of the top directory: applied when the claim asks for others than before, else drift is told. */
 function owned({ found, path }: PathState, claim: ClaimView, entry: LedgerEntry): Step[] {
-  if ('fault' in claim.wanted || found.kind === 'absent' || found.kind === 'blocked') return [];
+  if ('fault' in claim.wanted || !('owner' in found)) return [];
   const { owner } = claim.wanted;
   // What is seen there may be the owner of what is mounted over it.
   if (found.kind === 'mounted') return isSame(owner, entry.owner) ? [] : [unreachable(path, claim, owner)];

@@ -154,7 +154,7 @@ export class PoolHealth {
     const backend = known?.backend ?? new DirectoryBackend(pool);
     const ledger = known?.ledger ?? (await Ledger.open(pool));
     if (!known) await probe(pool);
-    const space = await backend.space();
+    const space = await backend.source().space();
     // Reported meanwhile: whoever did so knows better.
     if (known && this.#pool === undefined) return;
     const reservedBytes = this.#options.reserve.bytesOf(space.totalBytes);

@@ -1,11 +1,11 @@
-import type { StatsFs } from 'node:fs';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { hasCode, PathBlocked, STATE_FOLDER } from '../os/errors.ts';
 import { TRASH_FOLDER } from '../pool-root.ts';
 import type { Pool } from '../pool.ts';
 import { assertTrashName } from '../trash-item.ts';
-import type { Backend, Found, Made, Owner, Space } from './backend.ts';
+import type { Backend, Found, Made, Owner, Source } from './backend.ts';
+import { PoolSource } from './pool-source.ts';
 import {
   assertNoMount,
   assertSameMount,
@@ -27,11 +27,16 @@ const MAX_ATTEMPTS = 5;
  * - Only an empty directory is ever removed; one with data is moved.
  */
 export class DirectoryBackend implements Backend {
-  readonly enforcesSize = false;
+  readonly name = 'directory';
+  readonly traits = { enforcesSize: false, survivesReboot: true };
   readonly #pool: Pool;
 
   constructor(pool: Pool) {
     this.#pool = pool;
+  }
+
+  source(): Source {
+    return new PoolSource(this.#pool, nothingTaken);
   }
 
   async inspect(path: VolumePath): Promise<Found> {
@@ -53,6 +58,9 @@ export class DirectoryBackend implements Backend {
     }
   }
 
+  /** A directory is always in its place. */
+  async attach(): Promise<void> {}
+
   async own(path: VolumePath, owner: Owner): Promise<void> {
     await this.#pool.withRoot(async (root) => {
       const done = await withVolume(root, path, async ({ parent, volume }) => {
@@ -64,6 +72,9 @@ export class DirectoryBackend implements Backend {
       if (!done) throw new PathBlocked('ENOENT', path, `there is no directory ${path}`);
     });
   }
+
+  /** It holds whatever the disk holds. */
+  async grow(): Promise<void> {}
 
   async retire(path: VolumePath, trashName: string): Promise<void> {
     assertTrashName(trashName);
@@ -86,20 +97,10 @@ export class DirectoryBackend implements Backend {
       return true;
     });
   }
-
-  async space(): Promise<Space> {
-    return spaceOf(await this.#pool.withRoot(async (root) => await root.space()));
-  }
 }
 
-/** Not counted is what the filesystem reserves for the privileged: no volume will ever get it. */
-function spaceOf({ frsize, blocks, bfree, bavail, files, ffree }: StatsFs): Space {
-  return {
-    totalBytes: (blocks - bfree + bavail) * frsize,
-    freeBytes: bavail * frsize,
-    freeInodes: files === 0 ? undefined : ffree,
-  };
-}
+/** Nothing is set aside for a directory, so that nothing of it is missing. */
+const nothingTaken = async (): Promise<ReadonlyMap<VolumePath, number>> => new Map();
 
 async function look(root: Directory, path: VolumePath): Promise<Found> {
   const found = await withVolume(root, path, async ({ volume }): Promise<Found> => {

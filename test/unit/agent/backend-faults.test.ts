@@ -177,7 +177,7 @@ describe('directory backend, hindered', () => {
           break;
         }
       }
-      expect((await backend.space()).freeInodes).to.equal(0);
+      expect((await backend.source().space()).freeInodes).to.equal(0);
       expect(await rejection(backend.make(SIBLING, WANTED)))
         .to.be.instanceOf(DiskFault)
         .and.deep.include({ code: 'ENOSPC' });
@@ -204,7 +204,7 @@ describe('directory backend, hindered', () => {
       // What lies below it is the first pool of this test.
       await expectEach(PoolLost);
       expect(await rejection(backend.inspect(PATH))).to.be.instanceOf(PoolLost);
-      expect(await rejection(backend.space())).to.be.instanceOf(PoolLost);
+      expect(await rejection(backend.source().space())).to.be.instanceOf(PoolLost);
       expect(namesBelow(world.root)).to.deep.equal([]);
     });
   });

@@ -1,4 +1,4 @@
-import type { Backend, Found, Made, Owner, Space } from '../../../src/agent/backends/backend.ts';
+import type { Backend, Found, Made, Owner, Source } from '../../../src/agent/backends/backend.ts';
 import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
 import { DiskFault, PathBlocked } from '../../../src/agent/os/errors.ts';
 import type { VolumePath } from '../../../src/tars/host-path.ts';
@@ -37,7 +37,8 @@ export class SimDisk {
 
 /** As DirectoryBackend does it; its own tests are of the real disk. */
 export class SimBackend implements Backend {
-  readonly enforcesSize = false;
+  readonly name = 'directory';
+  readonly traits = { enforcesSize: false, survivesReboot: true };
   readonly #disk: SimDisk;
   readonly #before: BeforeEffect;
   readonly #retired: (path: VolumePath, directory: SimDirectory, trashName: string) => void;
@@ -99,9 +100,21 @@ export class SimBackend implements Backend {
     return true;
   }
 
-  async space(): Promise<Space> {
-    return { totalBytes: 100 * 2 ** 30, freeBytes: this.#disk.isFull ? 0 : 50 * 2 ** 30, freeInodes: 1000 };
+  source(): Source {
+    return {
+      name: 'pool',
+      taken: async () => new Map(),
+      space: async () => ({
+        totalBytes: 100 * 2 ** 30,
+        freeBytes: this.#disk.isFull ? 0 : 50 * 2 ** 30,
+        freeInodes: 1000,
+      }),
+    };
   }
+
+  async attach(): Promise<void> {}
+
+  async grow(): Promise<void> {}
 
   #usable(path: VolumePath): SimDirectory | undefined {
     const directory = this.#disk.directories.get(path);

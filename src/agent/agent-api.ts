@@ -3,6 +3,7 @@ import { ApiStatusError } from '../cluster/faults.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { isRecord, textAt } from '../tars/json.ts';
 import type { PersistentVolume } from '../tars/persistent-volume.ts';
+import { bytesOf } from '../tars/quantity.ts';
 import type { Settings } from '../tars/settings.ts';
 import { FINALIZER, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
 import { type ClaimView, readClaimView } from './claim-view.ts';
@@ -87,6 +88,21 @@ export class AgentApi {
       finalizers: finalizersOf(json).filter((finalizer) => finalizer !== FINALIZER),
     };
     await this.#ifThere(this.#writer.patch(volumePath(name), { metadata }, 'merge'));
+  }
+
+  /**
+   * Says how much a volume holds now, and its claim with it. Source: the last steps of an expansion, which
+   * external-resizer does for CSI drivers.
+   */
+  async resize(volume: VolumeView, claim: ClaimView, storage: string): Promise<void> {
+    const { name, resourceVersion } = volume;
+    const ofVolume = { metadata: { resourceVersion }, spec: { capacity: { storage } } };
+    if (volume.capacityBytes < bytesOf(storage)) {
+      await this.#ifThere(this.#writer.patch(volumePath(name), ofVolume, 'merge'));
+    }
+    // Conditions of a resize that is over would stand for ever.
+    const ofClaim = { status: { capacity: { storage }, conditions: null } };
+    await this.#ifThere(this.#writer.patch(`${claimPath(claim)}/status`, ofClaim, 'merge'));
   }
 
   /** Takes back the scheduler's choice, and with it the label by which the claim came here. */

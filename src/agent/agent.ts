@@ -12,6 +12,7 @@ import { AgentApi } from './agent-api.ts';
 import { routeUnrouted } from './look-up.ts';
 import type { AgentObserver } from './metrics.ts';
 import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
+import type { ToolsOptions } from './os/tools.ts';
 import type { Reserve } from './reserve.ts';
 import { type Parts, Running } from './running.ts';
 
@@ -23,6 +24,10 @@ export interface AgentOptions {
   readonly namespace: string;
   readonly settings: Settings;
   readonly reserve: Reserve;
+  /** Of the node, for backends that are more than directories. */
+  readonly tools: Pick<ToolsOptions, 'path' | 'environment'>;
+  /** What volumes in memory may hold together. */
+  readonly memoryBytes: number;
   readonly offerTtlMs: number;
   readonly lookUpMs: number;
   /** Entries a second. */

@@ -2,13 +2,13 @@ import type { ApiReader } from '../cluster/api-reader.ts';
 import { ListWatch } from '../cluster/list-watch.ts';
 import type { Surroundings } from '../cluster/vitals.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
-import { textAt } from '../tars/json.ts';
 import { nodeLabelValue } from '../tars/label-value.ts';
+import type { Scope } from '../tars/ownership.ts';
 import type { Settings } from '../tars/settings.ts';
 import { HOSTNAME_LABEL, OURS } from '../tars/vocabulary.ts';
 import { type ClaimView, readClaimView } from './claim-view.ts';
 import { PathIndex } from './path-index.ts';
-import type { ClassView } from './state.ts';
+import { type ClassView, readClassView } from './class-view.ts';
 import { readVolumeView, type VolumeView } from './volume-view.ts';
 
 /** Keys of what has no path: no path begins so. */
@@ -52,14 +52,18 @@ export class Caches {
     this.#claims = selectors.map(() => new PathIndex(claimKey, changed));
     this.volumes = new PathIndex((volume) => volumeKey(volume, root), changed);
     this.#listWatches = [
+      this.#classWatch(),
       ...selectors.map((selector, index) => this.#claimWatch(selector, this.#claims[index])),
       this.#volumeWatch(`${HOSTNAME_LABEL}=${hostname}`),
-      this.#classWatch(),
     ];
   }
 
+  /** The classes first: what a claim asks for depends on its class. */
   start(): void {
-    for (const listWatch of this.#listWatches) listWatch.start();
+    const [classes, ...others] = this.#listWatches;
+    classes?.start();
+    const startOthers = (): void => others.forEach((listWatch) => listWatch.start());
+    classes?.synced().then(startOthers, () => undefined);
   }
 
   async stop(): Promise<void> {
@@ -91,6 +95,12 @@ export class Caches {
     return new Set([...this.#claims.flatMap((index) => [...index.keys()]), ...this.volumes.keys()]);
   }
 
+  /** What a class says of claims that do not say it themselves. */
+  #scopeOf(storageClass: string): Scope | undefined {
+    const parameters = this.classes.get(storageClass)?.parameters;
+    return parameters && !('fault' in parameters) ? parameters.scope : undefined;
+  }
+
   #claimWatch(labelSelector: string, handlers: PathIndex<ClaimView> | undefined): ListWatch<ClaimView> {
     if (!handlers) throw new Error(`no index for ${labelSelector}`);
     const { settings } = this.#options;
@@ -98,7 +108,7 @@ export class Caches {
       ...this.#options,
       paths: [CLAIMS],
       labelSelector,
-      read: (object) => readClaimView(object, settings),
+      read: (object) => readClaimView(object, settings, (name) => this.#scopeOf(name)),
       handlers,
     });
   }
@@ -118,15 +128,7 @@ export class Caches {
     return new ListWatch<ClassView>({
       ...this.#options,
       paths: ['/apis/storage.k8s.io/v1/storageclasses'],
-      read: (object) => {
-        const { name } = object.metadata;
-        if (!settings.classes.has(name)) return undefined;
-        return {
-          name,
-          provisioner: textAt(object, 'provisioner') ?? '',
-          reclaimPolicy: textAt(object, 'reclaimPolicy') ?? 'Delete',
-        };
-      },
+      read: (object) => (settings.classes.has(object.metadata.name) ? readClassView(object) : undefined),
       handlers: {
         upsert: (name, storageClass) => {
           this.classes.set(name, storageClass);

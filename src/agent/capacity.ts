@@ -18,8 +18,8 @@ export interface CapacityOptions {
   readonly hostname: string;
   /** The classes that are made on demand, which are those that the scheduler asks capacity of. */
   readonly classes: () => readonly string[];
-  /** What may still be promised; nothing while the pool is not there. */
-  readonly freeBytes: () => number;
+  /** What one volume of a class may be promised at most; nothing while the pool is not there. */
+  readonly freeBytes: (storageClass: string) => number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -44,8 +44,10 @@ export class Capacity {
 
   /** Publishes unless nearly the same was published before. */
   async refresh(): Promise<void> {
-    const free = wholeMebibytes(this.#options.freeBytes());
-    const isNews = this.#options.classes().some((name) => differs(this.#published.get(name), free));
+    const { classes, freeBytes } = this.#options;
+    const isNews = classes().some((name) =>
+      differs(this.#published.get(name), wholeMebibytes(freeBytes(name))),
+    );
     if (isNews) await this.publish();
   }
 
@@ -85,8 +87,8 @@ export class Capacity {
 
   async #publishAll(): Promise<void> {
     const classes = this.#options.classes();
-    const bytes = wholeMebibytes(this.#options.freeBytes());
     for (const name of classes) {
+      const bytes = wholeMebibytes(this.#options.freeBytes(name));
       if (this.#published.get(name) === bytes) continue;
       await this.#write(name, bytes);
       this.#published.set(name, bytes);

@@ -1,11 +1,11 @@
 import type { KubeObject } from '../cluster/kube-object.ts';
 import { formatPath } from '../tars/finding.ts';
 import { type VolumeAddress, type VolumePath, volumePathOf } from '../tars/host-path.ts';
-import { isRecord, textAt, textOf } from '../tars/json.ts';
+import { isRecord, textAt, textOf, valueAt } from '../tars/json.ts';
 import { labelValueOf } from '../tars/label-value.ts';
-import { claimOwner } from '../tars/ownership.ts';
+import { claimOwner, type Scope } from '../tars/ownership.ts';
 import { OWNER_DEFAULTS } from '../tars/patterns.ts';
-import { nanosOf } from '../tars/quantity.ts';
+import { bytesOf } from '../tars/quantity.ts';
 import { servedClass, type ClassWay, type Settings } from '../tars/settings.ts';
 import type { Claim } from '../tars/shapes.ts';
 import { ANNOTATION, DEFAULT_REQUEST, LABEL, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
@@ -35,6 +35,8 @@ export interface ClaimView {
   /** A quantity, and the bytes that it stands for. */
   readonly request: string;
   readonly requestBytes: number;
+  /** What it has been told that it holds; 0 until it is bound. */
+  readonly capacityBytes: number;
   /** What is asked of its volume, or why that cannot be had, in words for people. */
   readonly wanted: Wanted | { readonly fault: string };
 }
@@ -48,8 +50,13 @@ export interface Wanted {
 /**
  * Reads a claim; undefined for one of a class that is not served. What a rule of admission forbids is a fault here too:
  * a claim may have been stored before the rules were, or past them.
+ * @param scopeOf - what a class says of claims that do not say it themselves
  */
-export function readClaimView(object: KubeObject, settings: Settings): ClaimView | undefined {
+export function readClaimView(
+  object: KubeObject,
+  settings: Settings,
+  scopeOf: (storageClass: string) => Scope | undefined = noScope,
+): ClaimView | undefined {
   const read = readClaim(object);
   if (!read.ok) return undefined;
   const claim = read.object;
@@ -63,17 +70,22 @@ export function readClaimView(object: KubeObject, settings: Settings): ClaimView
     way,
     ...stateOf(claim),
     ...askedBy(claim),
-    wanted: wantedOf(claim, namespace, way, settings),
+    wanted: wantedOf(claim, { namespace, way, settings, scopeOf }),
   };
 }
 
-function askedBy({ spec }: Claim) {
+const noScope = (): undefined => undefined;
+
+const classOf = ({ spec }: Claim): string => spec?.storageClassName ?? '';
+
+function askedBy(claim: Claim) {
+  const { spec } = claim;
   const request = textOf(spec?.resources?.requests?.storage ?? DEFAULT_REQUEST);
   return {
-    storageClass: spec?.storageClassName ?? '',
+    storageClass: classOf(claim),
     accessMode: spec?.accessModes?.[0] ?? 'ReadWriteOnce',
     request,
-    requestBytes: Number((nanosOf(request) ?? 0n) / 10n ** 9n),
+    requestBytes: bytesOf(request),
   };
 }
 
@@ -88,15 +100,23 @@ function stateOf(claim: Claim) {
     selectedNode: annotation(SELECTED_NODE),
     routedTo: textAt(claim, 'metadata', 'labels', OURS.node),
     volumeName: textAt(claim, 'spec', 'volumeName'),
+    capacityBytes: bytesOf(valueAt(claim, ['status', 'capacity', 'storage'])),
     mayAdopt: annotation(OURS.adopt) === 'true',
   };
 }
 
-function wantedOf(claim: Claim, namespace: string, way: ClassWay, settings: Settings): ClaimView['wanted'] {
+interface Surroundings {
+  readonly namespace: string;
+  readonly way: ClassWay;
+  readonly settings: Settings;
+  readonly scopeOf: (storageClass: string) => Scope | undefined;
+}
+
+function wantedOf(claim: Claim, { namespace, way, settings, scopeOf }: Surroundings): ClaimView['wanted'] {
   const [finding] = checkClaim(claim, [], settings);
   if (finding) return { fault: `${finding.code} ${formatPath(finding.path)}: ${finding.message}` };
   const { metadata } = claim;
-  const { app, server, scope } = claimOwner(claim);
+  const { app, server, scope } = claimOwner(claim, scopeOf(classOf(claim)));
   const name = metadata?.name ?? '';
   const volume = textOf(metadata?.labels?.[LABEL.volume] ?? labelValueOf(name));
   const ordinal = scope === 'Pod' && way === 'on-demand' ? ordinalOf(name) : undefined;

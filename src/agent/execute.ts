@@ -2,18 +2,23 @@ import type { EventRecorder } from '../cluster/event-recorder.ts';
 import type { Logger } from '../cluster/observer.ts';
 import type { AgentApi } from './agent-api.ts';
 import type { Backend } from './backends/backend.ts';
+import type { Backends } from './backends/backends.ts';
 import type { Ledger } from './ledger.ts';
 import { typeOf } from './reasons.ts';
+import type { Room } from './room.ts';
 import { claimText, type PathState } from './state.ts';
 import type { Step, Subject } from './step.ts';
 
 /** What steps are carried out with. */
 export interface Hands {
   readonly api: AgentApi;
-  readonly backend: Backend;
-  readonly ledger: Ledger;
+  readonly backends: Pick<Backends, 'get'>;
+  readonly ledger: Pick<Ledger, 'remove'>;
+  readonly room: Pick<Room, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly logger: Logger;
+  /** The scheduler has been told what there is now. */
+  readonly published: () => Promise<void>;
   /** There is something in the trash. */
   readonly retired: () => void;
 }
@@ -26,21 +31,34 @@ type Executor<S extends Step['do']> = (
 
 /** One executor a kind of step. All of them may be called again for a step that was done already. */
 const EXECUTORS: { readonly [S in Step['do']]: Executor<S> } = {
-  record: ({ entry }, _state, { ledger }) => ledger.write(entry),
+  record: ({ entry }, _state, { room }) => room.write(entry),
   forget: (_step, { path }, { ledger }) => ledger.remove(path),
-  make: ({ wanted }, { path }, { backend }) => backend.make(path, wanted),
-  own: ({ owner }, { path }, { backend }) => backend.own(path, owner),
+  make: ({ wanted }, state, hands) => backendOf(state, hands).make(state.path, wanted),
+  attach: ({ wanted }, state, hands) => backendOf(state, hands).attach(state.path, wanted),
+  own: ({ owner }, state, hands) => backendOf(state, hands).own(state.path, owner),
+  grow: ({ size }, state, hands) => backendOf(state, hands).grow(state.path, size),
+  resize: ({ volume, claim, capacity }, _state, { api }) => api.resize(volume, claim, capacity),
   'create-volume': ({ volume }, _state, { api }) => api.createVolume(volume),
   'take-over': ({ volume }, { site }, { api }) => api.takeOver(volume, site.pool),
-  retire: async ({ trashName }, { path }, { backend, retired }) => {
-    await backend.retire(path, trashName);
-    retired();
+  retire: async ({ trashName }, state, hands) => {
+    await backendOf(state, hands).retire(state.path, trashName);
+    hands.retired();
   },
-  discard: async (_step, { path }, { backend }) => void (await backend.discard(path)),
+  discard: async (_step, state, hands) => {
+    await backendOf(state, hands).discard(state.path);
+    // Some backends can only throw away what was never used.
+    hands.retired();
+  },
   release: ({ volume, as }, _state, { api }) => api.release(volume, as),
-  'hand-back': ({ claim }, _state, { api }) => api.handBack(claim),
+  'hand-back': async ({ claim }, _state, { api, published }) => {
+    // The scheduler must not choose this node again at once.
+    await published();
+    await api.handBack(claim);
+  },
   say: ({ about, reason, message }, state, hands) => tell(hands, about, reason, message, namesIn(state)),
 };
+
+const backendOf = ({ kept }: PathState, { backends }: Hands): Backend => backends.get(kept.storage.backend);
 
 export async function execute(step: Step, state: PathState, hands: Hands): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table has each kind's own executor

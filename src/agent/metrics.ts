@@ -123,7 +123,7 @@ export class AgentMetrics implements AgentObserver {
     read(
       'tlv_agent_pool_available_bytes',
       'Free space that may still be promised: without the reserve.',
-      () => pool()?.freeBytes,
+      () => pool()?.room.left('pool'),
     );
     read(
       'tlv_agent_pool_reserved_bytes',

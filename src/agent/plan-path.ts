@@ -32,7 +32,7 @@ export const waiting = ({ claims }: PathState): ClaimView[] =>
 
 function begin(state: PathState): Decision {
   const claims = waiting(state);
-  const isFilled = state.found.kind === 'filled';
+  const isFilled = state.found.kind === 'filled' || state.found.kind === 'detached';
   const claim = (isFilled ? claims.find(({ mayAdopt }) => mayAdopt) : undefined) ?? claims[0];
   if (!claim) return NOTHING;
   const refused = claims
@@ -108,7 +108,8 @@ const isKnownOurs = ({ live, site }: PathState): boolean => live?.volume?.pool =
 function undo(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
   // Where it is absent, a crash may have left empty directories above it.
-  return found.kind === 'empty' || found.kind === 'absent'
+  const isUnused = found.kind === 'detached' && entry.state === 'making';
+  return found.kind === 'empty' || found.kind === 'absent' || isUnused
     ? steps({ do: 'discard' }, { do: 'forget' })
     : steps({ do: 'record', entry: { ...entry, state: 'kept' } });
 }
@@ -130,7 +131,11 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   const [claim] = claims;
   if (!claim) return NOTHING;
   // What is in the way is told of as such.
-  return found.kind === 'filled' ? inTheWay(state, claim) : provision(state, claim);
+  if (found.kind === 'filled' || found.kind === 'detached') return inTheWay(state, claim);
+  // Whoever comes may want it kept in another way.
+  return found.kind === 'empty' && entry.storage
+    ? steps({ do: 'discard' }, { do: 'forget' })
+    : provision(state, claim);
 }
 
 /** Nobody tells when people have taken the data away, so it is looked at again now and then. */

@@ -1,5 +1,6 @@
 import type { ClaimView } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
+import { expansion } from './expand.ts';
 import { refusalOf } from './refusals.ts';
 import { absolutePath, claimText, type LiveLook, type PathState } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision, NOTHING, type Step, steps } from './step.ts';
@@ -44,7 +45,7 @@ function serve(state: PathState, volume: VolumeView): Decision {
   if (volume.isDeleting) list.push(deleting(state, volume, bound));
   if (state.found.kind === 'absent') list.push(missing(state, volume));
   else if (claim) list.push(...owned(state, claim, known));
-  return steps(...list);
+  return claim ? expansion(state, { volume, claim, entry: known }, list) : steps(...list);
 }
 
 function deleting(state: PathState, volume: VolumeView, claim: ClaimReference): Step {

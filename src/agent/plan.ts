@@ -4,6 +4,7 @@ import { planPath, waiting } from './plan-path.ts';
 import { planVolume } from './plan-volume.ts';
 import { absolutePath, claimText, type PathState } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision, type Step, steps } from './step.ts';
+import { madeOf } from './storage.ts';
 import type { VolumeView } from './volume-view.ts';
 
 /**
@@ -16,6 +17,7 @@ import type { VolumeView } from './volume-view.ts';
  */
 export function plan(state: PathState): Decision {
   const ours = state.volumes.find((volume) => isOurs(volume, state));
+  if (ours && state.found.kind === 'detached' && isServed(ours)) return bringBack(state, ours);
   if (ours) return tellOthers(state, ours, planVolume(state, ours));
   const foreign = state.volumes.find((volume) => !isLettingGo(volume));
   return foreign ? planForeign(state, foreign) : planPath(state);
@@ -24,6 +26,36 @@ export function plan(state: PathState): Decision {
 /** Finalizer, pool and ledger say so, all three. */
 function isOurs(volume: VolumeView, { site, entry }: PathState): boolean {
   return volume.hasFinalizer && volume.pool === site.pool && entry?.volume === volume.name;
+}
+
+/** Somebody has its data, or wants to look at it. */
+const isServed = ({ phase, reclaimPolicy }: VolumeView): boolean =>
+  phase !== 'Released' || reclaimPolicy !== 'Delete';
+
+/** After a reboot nothing is mounted, and pods may be waiting: this comes before all else. */
+function bringBack(state: PathState, volume: VolumeView): Decision {
+  const { entry, site, kept } = state;
+  if (!entry) return steps();
+  const where = `${absolutePath(state)} on node ${site.node}`;
+  const told: Step = kept.traits.survivesReboot
+    ? {
+        do: 'say',
+        about: aboutVolume(volume),
+        reason: 'VolumeAttached',
+        message: `${where} is back in its place`,
+      }
+    : {
+        do: 'say',
+        about: aboutVolume(volume),
+        reason: 'VolumeDataLost',
+        message: `${where} was in memory, which was lost when the node went down; it is there again, and empty`,
+      };
+  // What else there is to do depends on what is found there then.
+  return {
+    kind: 'steps',
+    steps: [{ do: 'attach', wanted: madeOf(kept.storage, entry.owner) }, told],
+    againMs: 1,
+  };
 }
 
 /** We are done with it, and the API server soon is too; one that is Bound stays for as long as its claim. */

@@ -1,12 +1,15 @@
 import { type Clock, sleep } from '../cluster/clock.ts';
 import { asError } from '../cluster/faults.ts';
 import type { Logger } from '../cluster/observer.ts';
-import { DirectoryBackend } from './backends/directory.ts';
-import type { Space } from './backends/backend.ts';
+import type { Kit, Space } from './backends/backend.ts';
+import { Backends } from './backends/backends.ts';
 import { Ledger } from './ledger.ts';
+import { measure, type Measurement, NO_SPACE } from './measure.ts';
 import { type DiskFault, hasCode, STATE_FOLDER } from './os/errors.ts';
 import { Pool, type PoolLook, type PoolOptions } from './pool.ts';
 import type { Reserve } from './reserve.ts';
+import { Room } from './room.ts';
+import { PLAIN, sourceNameOf, type Storage } from './storage.ts';
 
 /** How often the disk is looked at. It is a matter of two small reads. */
 const LOOK_MS = 10_000;
@@ -14,6 +17,7 @@ const LOOK_MS = 10_000;
 const FULL_MS = 60_000;
 const OF_A_FULL_DISK = ['ENOSPC', 'EDQUOT'];
 const PROBE_FILE = 'probe';
+const POOL = sourceNameOf(PLAIN);
 /** A filesystem with fewer free inodes than that is full. */
 const FREE_INODES_MIN = 128;
 
@@ -21,19 +25,24 @@ const FREE_INODES_MIN = 128;
 export interface HealthyPool {
   readonly id: string;
   readonly pool: Pool;
-  readonly backend: DirectoryBackend;
+  readonly backends: Backends;
   readonly ledger: Ledger;
-  readonly space: Space;
-  /** What is never promised. */
-  readonly reservedBytes: number;
   /** What may still be promised. */
-  readonly freeBytes: number;
+  readonly room: Room;
+  /** Of the filesystem that the pool is on. */
+  readonly space: Space;
+  /** What is never promised of it. */
+  readonly reservedBytes: number;
 }
 
 export interface PoolHealthOptions {
   readonly root: string;
   readonly node: string;
   readonly pool: PoolOptions;
+  /** What backends have beside the pool. */
+  readonly kit: Omit<Kit, 'pool'>;
+  /** How classes want volumes to be kept that need not have any yet. */
+  readonly wanted: () => readonly Storage[];
   readonly reserve: Reserve;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -89,7 +98,7 @@ export class PoolHealth {
   report(fault: DiskFault): void {
     if (this.#pool === undefined || !OF_A_FULL_DISK.includes(fault.code)) return this.#lost(fault.message);
     this.#fullUntil = this.#options.clock.now() + FULL_MS;
-    this.#pool = { ...this.#pool, freeBytes: 0 };
+    this.#pool.room.fill(POOL);
     this.#options.changed('space');
   }
 
@@ -148,27 +157,45 @@ export class PoolHealth {
   }
 
   async #found(id: string): Promise<void> {
-    const { root, pool: options, logger, changed } = this.#options;
+    const { root, wanted, logger, changed } = this.#options;
     const known = this.#pool;
-    const pool = known?.pool ?? new Pool(root, id, options);
-    const backend = known?.backend ?? new DirectoryBackend(pool);
-    const ledger = known?.ledger ?? (await Ledger.open(pool));
-    if (!known) await probe(pool);
-    const space = await backend.source().space();
+    const parts = known ?? (await this.#open(id));
+    const measurements = await measure(parts.backends, parts.ledger.all(), wanted(), (source, error) =>
+      logger.warn({ source }, `nothing is promised of ${source}: ${asError(error).message}`),
+    );
     // Reported meanwhile: whoever did so knows better.
     if (known && this.#pool === undefined) return;
-    const reservedBytes = this.#options.reserve.bytesOf(space.totalBytes);
-    const freeBytes = this.#freeBytes(space, reservedBytes);
-    this.#pool = { id, pool, backend, ledger, space, reservedBytes, freeBytes };
+    this.#pool = { ...parts, ...this.#take(measurements, parts.room) };
     if (!known) logger.info({ root, pool: id }, `the pool ${id} is there`);
     changed(known ? 'space' : 'health');
   }
 
-  /** What may still be promised. */
-  #freeBytes({ freeBytes, freeInodes = Infinity }: Space, reservedBytes: number): number {
+  async #open(id: string): Promise<Omit<HealthyPool, 'space' | 'reservedBytes'>> {
+    const { root, pool: options, kit } = this.#options;
+    const pool = new Pool(root, id, options);
+    const ledger = await Ledger.open(pool);
+    await probe(pool);
+    const backends = await Backends.open({ ...kit, pool });
+    return { id, pool, ledger, backends, room: new Room(ledger) };
+  }
+
+  /** What is reserved is of the disk: of memory and volume groups people have said how much there is to give. */
+  #take(measurements: readonly Measurement[], room: Room): Pick<HealthyPool, 'space' | 'reservedBytes'> {
+    const space = measurements.find(({ source }) => source === POOL)?.space ?? NO_SPACE;
+    const reservedBytes = this.#options.reserve.bytesOf(space.totalBytes);
+    room.look(
+      measurements.map((seen) => {
+        const freeBytes = seen.source === POOL ? this.#giveable(space, reservedBytes) : seen.space.freeBytes;
+        return { source: seen.source, freeBytes, taken: seen.taken };
+      }),
+    );
+    return { space, reservedBytes };
+  }
+
+  #giveable({ freeBytes, freeInodes = Infinity }: Space, reservedBytes: number): number {
     const { clock } = this.#options;
-    if (clock.now() < this.#fullUntil || freeInodes < FREE_INODES_MIN) return 0;
-    return Math.max(0, Math.floor(freeBytes - reservedBytes));
+    const isFull = clock.now() < this.#fullUntil || freeInodes < FREE_INODES_MIN;
+    return isFull ? 0 : freeBytes - reservedBytes;
   }
 
   #lost(why: string): void {

@@ -3,13 +3,17 @@ import type { WorkQueue } from '../cluster/work-queue.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
 import { type AgentApi, Outdated, VolumeTaken } from './agent-api.ts';
+import { BackendMissing } from './backends/backends.ts';
 import { type Caches, CLAIM_KEY, VOLUME_KEY } from './caches.ts';
 import type { ClaimView } from './claim-view.ts';
 import { execute, type Hands, tell } from './execute.ts';
 import { LedgerUnreadable } from './ledger.ts';
+import { lookAt, wantedStorage } from './kept.ts';
 import { DiskFault, PathBlocked } from './os/errors.ts';
+import { ToolFailed } from './os/tools.ts';
 import { plan } from './plan.ts';
 import type { HealthyPool, PoolHealth } from './pool-health.ts';
+import { NoRoom } from './room.ts';
 import type { PathState, Site } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision } from './step.ts';
 import type { VolumeView } from './volume-view.ts';
@@ -78,7 +82,7 @@ export class Reconciler {
     const unseenMs = this.#unseenMs(path);
     if (unseenMs > 0) return queue.addAfter(path, unseenMs);
     const hands = this.#options.hands(pool);
-    let state = await this.#observe(path, pool, hands);
+    let state = await this.#observe(path, pool);
     let decision = plan(state);
     if (decision.kind === 'look') {
       const live = await hands.api.look(decision.volume, decision.claim);
@@ -103,19 +107,20 @@ export class Reconciler {
     return 0;
   }
 
-  async #observe(path: VolumePath, pool: HealthyPool, { backend, ledger }: Hands): Promise<PathState> {
+  async #observe(path: VolumePath, pool: HealthyPool): Promise<PathState> {
     const { caches, site, offerTtlMs } = this.#options;
+    const { ledger } = pool;
     const volumes = caches.volumes.at(path);
     const entry = ledger.get(path);
     const names = new Set([...volumes.map(({ name }) => name), ...(entry ? [entry.volume] : [])]);
+    const claims = caches.claimsAt(path).filter((claim) => isForUs(claim, site.node, names));
     return {
       site: { ...site, pool: pool.id },
       path,
-      claims: caches.claimsAt(path).filter((claim) => isForUs(claim, site.node, names)),
+      claims,
       volumes,
       entry,
-      found: await backend.inspect(path),
-      freeBytes: pool.freeBytes,
+      ...(await lookAt(path, pool, entry, wantedStorage(claims, caches.classes))),
       classes: caches.classes,
       offer: { idleMs: this.#idleMs(path, volumes, caches.claimsAt(path)), ttlMs: offerTtlMs },
     };
@@ -145,7 +150,7 @@ export class Reconciler {
       observer?.provisioned?.(seconds);
     }
     if (did.has('retire')) observer?.reclaimed?.(seconds);
-    if (did.has('make') || did.has('retire')) spaceChanged();
+    if (did.has('make') || did.has('retire') || did.has('grow')) spaceChanged();
     // The path is free, and somebody may wait for it.
     if (did.has('forget')) queue.add(path);
   }
@@ -158,9 +163,11 @@ export class Reconciler {
       throw error;
     }
     if (error instanceof Outdated) return queue.addAfter(path, 500);
-    if (error instanceof PathBlocked || error instanceof LedgerUnreadable || error instanceof VolumeTaken) {
-      return this.#refuse(path, error.message);
-    }
+    // Planned anew, it is told of, and the scheduler looks elsewhere.
+    if (error instanceof NoRoom) return queue.add(path);
+    if (OF_THE_PATH.some((kind) => error instanceof kind)) return this.#refuse(path, asError(error).message);
+    // It may go better next time, and people can see why it did not.
+    if (error instanceof ToolFailed) this.#refuse(path, error.message);
     throw asError(error);
   }
 
@@ -215,6 +222,9 @@ export class Reconciler {
     }
   }
 }
+
+/** Faults of one path that stay until somebody mends them. */
+const OF_THE_PATH = [PathBlocked, LedgerUnreadable, VolumeTaken, BackendMissing];
 
 /** What this node may serve: sent here, waiting for offers, or bound to a volume that is here. */
 function isForUs(claim: ClaimView, node: string, volumes: ReadonlySet<string>): boolean {

@@ -14,9 +14,12 @@ import { Capacity } from './capacity.ts';
 import type { Hands } from './execute.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { findOrphans, type Orphan } from './orphans.ts';
+import { Tools } from './os/tools.ts';
 import { PoolHealth } from './pool-health.ts';
+import { storagesOf } from './kept.ts';
 import { Reconciler } from './reconciler.ts';
 import { rememberedPool } from './remembered-pool.ts';
+import { sourceNameOf, storageFor } from './storage.ts';
 import { Trash } from './trash.ts';
 import type { VolumeView } from './volume-view.ts';
 
@@ -50,6 +53,7 @@ export class Running {
     this.#parts = parts;
     const { identity, node, root, namespace, settings, reader, writer, clock, logger, observer } = parts;
     const { hostname } = identity;
+    const hook = parts.beforeEffect ? { before: parts.beforeEffect } : {};
     this.caches = new Caches({
       reader,
       settings,
@@ -67,11 +71,10 @@ export class Running {
       node,
       clock,
       logger,
-      pool: {
-        requireMountPoint: parts.requireMountPoint,
-        ...(parts.beforeEffect ? { before: parts.beforeEffect } : {}),
-      },
+      pool: { requireMountPoint: parts.requireMountPoint, ...hook },
       reserve: parts.reserve,
+      kit: { tools: new Tools({ ...parts.tools, ...hook }), memoryBytes: parts.memoryBytes },
+      wanted: () => storagesOf(this.caches.classes.values()),
       remembered: () => rememberedPool({ writer, namespace, node, volumes: this.#ownVolumes() }),
       hasVolumes: () => this.#volumesBelowRoot().length > 0,
       changed: (what) => this.#poolChanged(what),
@@ -84,7 +87,7 @@ export class Running {
       clock,
       logger,
       classes: () => this.#onDemandClasses(),
-      freeBytes: () => this.health.pool?.freeBytes ?? 0,
+      freeBytes: (storageClass) => this.#freeBytes(storageClass),
     });
     this.reconciler = this.#reconciler();
     this.#heartbeat = new Heartbeat({
@@ -155,12 +158,14 @@ export class Running {
       offerTtlMs,
       caches: this.caches,
       health: this.health,
-      hands: ({ backend, ledger }): Hands => ({
+      hands: ({ backends, ledger, room }): Hands => ({
         api,
-        backend,
+        backends,
         ledger,
+        room,
         events,
         logger,
+        published: () => this.capacity.publish(),
         retired: () => this.trash?.wake(),
       }),
       site: { node, hostname: identity.hostname, root },
@@ -187,6 +192,7 @@ export class Running {
     const node = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: identity.name };
     if (pool) {
       this.#keepTrash(pool.id);
+      this.#tellUnserved();
       events.record(node, 'Normal', 'VolumePoolReady', `pool ${pool.id} at ${root} serves local volumes`);
     } else {
       const message = `no local volume is provisioned, deleted or promised: ${why}`;
@@ -219,8 +225,30 @@ export class Running {
   }
 
   #classesChanged(): void {
+    this.#tellUnserved();
     void this.capacity.publish();
     this.addAll();
+  }
+
+  /** What one volume of the class may get here: nothing where not even the smallest has room. */
+  #freeBytes(storageClass: string): number {
+    const parameters = this.caches.classes.get(storageClass)?.parameters;
+    const { pool } = this.health;
+    if (!pool || !parameters || 'fault' in parameters) return 0;
+    const kept = storageFor(parameters, 0);
+    if (pool.backends.missing(kept.backend) !== undefined) return 0;
+    const left = pool.room.left(sourceNameOf(kept));
+    return left < kept.size ? 0 : Math.min(left, parameters.maxBytes);
+  }
+
+  /** What of the classes this node cannot serve, for people to see before anybody waits for it. */
+  #tellUnserved(): void {
+    const { logger, node } = this.#parts;
+    for (const { name, parameters } of this.caches.classes.values()) {
+      const why =
+        'fault' in parameters ? parameters.fault : this.health.pool?.backends.missing(parameters.backend);
+      if (why !== undefined) logger.warn({ storageClass: name }, `node ${node} cannot serve it: ${why}`);
+    }
   }
 
   /** Those that are what the settings say. */

@@ -1,15 +1,10 @@
 import type { VolumePath } from '../tars/host-path.ts';
-import type { Found } from './backends/backend.ts';
+import type { Found, Traits } from './backends/backend.ts';
 import type { ClaimView } from './claim-view.ts';
+import type { ClassView } from './class-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
+import type { Storage } from './storage.ts';
 import type { ClaimReference, VolumeView } from './volume-view.ts';
-
-/** A StorageClass, as far as its volumes depend on it. */
-export interface ClassView {
-  readonly name: string;
-  readonly provisioner: string;
-  readonly reclaimPolicy: string;
-}
 
 /** What the API server itself says, at this moment and not some time ago. */
 export interface LiveLook {
@@ -46,13 +41,23 @@ export interface PathState {
   /** Volumes of this node that lead there, whoever made them. */
   readonly volumes: readonly VolumeView[];
   readonly entry: LedgerEntry | undefined;
+  /** How the volume here is kept, or would be. */
+  readonly kept: Kept;
   readonly found: Found;
-  /** What may still be promised. */
+  /** What may still be promised of that which it is made from; what it has been promised itself is in it. */
   readonly freeBytes: number;
   readonly classes: ReadonlyMap<string, ClassView>;
   /** How long an offer has stood with no claim waiting, against how long it may. */
   readonly offer: { readonly idleMs: number; readonly ttlMs: number };
   readonly live?: LiveLook;
+}
+
+/** How a volume is kept, and what can be said of that on this node. */
+interface Kept {
+  readonly storage: Storage;
+  readonly traits: Traits;
+  /** Why this node cannot keep volumes so. */
+  readonly missing?: string | undefined;
 }
 
 export const absolutePath = ({ site, path }: PathState): string => `${site.root}/${path}`;

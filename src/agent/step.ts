@@ -11,7 +11,17 @@ export type Step =
   | { readonly do: 'record'; readonly entry: LedgerEntry }
   | { readonly do: 'forget' }
   | { readonly do: 'make'; readonly wanted: Made }
+  /** Brings a volume that was made back into its place. */
+  | { readonly do: 'attach'; readonly wanted: Made }
   | { readonly do: 'own'; readonly owner: Owner }
+  | { readonly do: 'grow'; readonly size: number }
+  /** Tells the cluster how much a volume holds now: first the volume, then its claim. */
+  | {
+      readonly do: 'resize';
+      readonly volume: VolumeView;
+      readonly claim: ClaimView;
+      readonly capacity: string;
+    }
   | { readonly do: 'create-volume'; readonly volume: PersistentVolume }
   /** Makes a volume of somebody else ours: finalizer and pool. */
   | { readonly do: 'take-over'; readonly volume: VolumeView }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../cluster/kube-object.ts';
+import { bytesOf } from '../tars/quantity.ts';
 import { isRecord, textAt, textOf, valueAt } from '../tars/json.ts';
 import { FINALIZER, OURS } from '../tars/vocabulary.ts';
 
@@ -23,6 +24,7 @@ export interface VolumeView {
   readonly path: string;
   /** Without uid where a person wrote it by hand and no claim was bound yet. */
   readonly claim?: ClaimReference | undefined;
+  readonly capacityBytes: number;
   readonly hasFinalizer: boolean;
   readonly pool?: string | undefined;
 }
@@ -40,6 +42,7 @@ export function readVolumeView(object: KubeObject): VolumeView {
     storageClass: textAt(object, 'spec', 'storageClassName') ?? '',
     path: textAt(object, 'spec', 'local', 'path') ?? '',
     claim: claimIn(object),
+    capacityBytes: bytesOf(valueAt(object, ['spec', 'capacity', 'storage'])),
     hasFinalizer: Array.isArray(finalizers) && finalizers.includes(FINALIZER),
     pool: textAt(object, 'metadata', 'annotations', OURS.pool),
   };

@@ -13,6 +13,8 @@ export interface AgentCommandOptions extends LogOptions, SettingsOptions {
   readonly requireMountPoint: boolean;
   readonly initPool: boolean;
   readonly reserve: Reserve;
+  readonly memoryLimit: Reserve;
+  readonly toolsPath: string;
   /** Seconds. */
   readonly offerTtl: number;
   readonly lookUpInterval: number;
@@ -61,6 +63,23 @@ export function addAgentOptions(command: Command): void {
         .env('TLV_RESERVE')
         .argParser(reserve)
         .default(Reserve.parse('10%'), '10%'),
+    )
+    .addOption(
+      new Option(
+        '--memory-limit <size>',
+        'what volumes in memory (backend tmpfs) may hold together: a share of the memory (25%) or a size (4Gi)',
+      )
+        .env('TLV_MEMORY_LIMIT')
+        .argParser(reserve)
+        .default(Reserve.parse('25%'), '25%'),
+    )
+    .addOption(
+      new Option(
+        '--tools-path <dirs>',
+        'where mkfs, mount, losetup and the like are, which backends other than directory need',
+      )
+        .env('TLV_TOOLS_PATH')
+        .default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
     )
     .addOption(
       new Option('--offer-ttl <seconds>', 'per node: how long an offer stands when no claim waits any more')

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
@@ -48,6 +49,8 @@ async function run(
     config,
     node: options.nodeName,
     settings: { classes, modePattern },
+    tools: { path: options.toolsPath, environment: process.env },
+    memoryBytes: options.memoryLimit.bytesOf(totalmem()),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nanosOf } from './quantity.ts';
+import { bytesOf } from './quantity.ts';
 
 /** The ways to keep a volume on a node. */
 export const BACKENDS = ['directory', 'loop', 'tmpfs', 'btrfs', 'quota', 'lvm'] as const;
@@ -7,7 +7,7 @@ export type BackendName = (typeof BACKENDS)[number];
 
 /** What volumes with a filesystem of their own are formatted with. */
 export const FILESYSTEMS = ['ext4', 'xfs'] as const;
-export type FsType = (typeof FILESYSTEMS)[number];
+type FsType = (typeof FILESYSTEMS)[number];
 
 /** Below that, mkfs.xfs refuses. */
 const XFS_MIN_BYTES = 300 * 2 ** 20;
@@ -36,8 +36,8 @@ export interface ClassParameters {
 }
 
 const quantity = z.string().transform((text, context): number => {
-  const nanos = nanosOf(text);
-  if (nanos !== undefined && nanos > 0n) return Number(nanos / 10n ** 9n);
+  const bytes = bytesOf(text);
+  if (bytes > 0) return bytes;
   context.addIssue({ code: 'custom', message: 'must be a quantity above 0; write "10Gi", for example' });
   return z.NEVER;
 });

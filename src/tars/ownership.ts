@@ -70,10 +70,13 @@ function plainOwnerOf(set: StatefulSet, scope: Scope, settings: Settings): Owner
   return { by: 'class', app: PLAIN_APP.statefulSet, server: labelValueOf(set.metadata?.name ?? ''), scope };
 }
 
-/** Whose claim this is: its own labels say so where it has them; a bare claim belongs to itself. */
-export function claimOwner(claim: Claim): Owner {
+/**
+ * Whose claim this is: its own labels say so where it has them; a bare claim belongs to itself.
+ * @param usual - the scope of claims that do not name theirs
+ */
+export function claimOwner(claim: Claim, usual: Scope = 'Node'): Owner {
   const { name, annotations } = claim.metadata ?? {};
-  const scope = scopeOf(annotations) ?? 'Node';
+  const scope = scopeOf(annotations) ?? usual;
   const app = label(claim, LABEL.app);
   const server = label(claim, LABEL.server);
   return app && server

@@ -18,6 +18,7 @@ const SUFFIXES: Readonly<Record<string, bigint>> = {
   Pi: (10n ** 9n) << 50n,
   Ei: (10n ** 9n) << 60n,
 };
+const BINARY_UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 const QUANTITY = /^\+?(\d+)(?:\.(\d{0,9})\d*)?(?:[eE](\d{1,2}))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/;
 
 /**
@@ -30,6 +31,20 @@ export function nanosOf(quantity: unknown): bigint | undefined {
   if (match === undefined || whole === undefined || unit === undefined) return undefined;
   const digits = BigInt(whole + fraction.padEnd(9, '0'));
   return (digits * unit * 10n ** BigInt(exponent)) / 10n ** 9n;
+}
+
+/** The whole bytes that a quantity stands for, rounded up as the API server does; 0 for what is none. */
+export function bytesOf(quantity: unknown): number {
+  const nanos = nanosOf(quantity);
+  return nanos === undefined ? 0 : Number((nanos + 10n ** 9n - 1n) / 10n ** 9n);
+}
+
+/** So many bytes as a quantity, in the largest unit that keeps it whole. */
+export function quantityOf(bytes: number): string {
+  let [rest, unit] = [bytes, 0];
+  while (rest > 0 && rest % 1024 === 0 && unit < BINARY_UNITS.length - 1)
+    [rest, unit] = [rest / 1024, unit + 1];
+  return `${rest}${BINARY_UNITS[unit] ?? ''}`;
 }
 
 /** True when both stand for the same amount, however they are written. */

@@ -92,7 +92,7 @@ describe('capacity', function () {
   });
 
   it('is told anew when it has changed by a tenth, or a volume comes or goes', async () => {
-    const seen = () => Math.floor(served.agents.agent('other').running!.health.pool!.freeBytes / MIB);
+    const seen = () => Math.floor(served.agents.agent('other').running!.health.pool!.room.left('pool') / MIB);
     const before = (await capacityOf('other'))!.capacity;
     fill('other', 30);
     await waitFor('the agent to see less', () => `${seen()}Mi` === room('other'));

@@ -31,6 +31,8 @@ class DoomedAgent {
       namespace: 't-local-volume-system',
       settings: { ...DEFAULT_SETTINGS, classes: parseClasses(plan.classes) },
       reserve: Reserve.parse(plan.reserve)!,
+      tools: { path: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      memoryBytes: 0,
       lookUpMs: 600_000,
       maxDeleteRate: 100_000,
       requireMountPoint: false,

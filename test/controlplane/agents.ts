@@ -15,6 +15,8 @@ const DEFAULTS = {
   namespace: 't-local-volume-system',
   settings: DEFAULT_SETTINGS,
   reserve: Reserve.parse('1%')!,
+  tools: { path: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  memoryBytes: 2 ** 30,
   offerTtlMs: 600_000,
   lookUpMs: 600_000,
   maxDeleteRate: 100_000,

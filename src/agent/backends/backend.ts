@@ -1,7 +1,8 @@
-import type { BackendName, ClassParameters } from '../../tars/class-parameters.ts';
+import type { BackendName } from '../../tars/class-parameters.ts';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Tools } from '../os/tools.ts';
 import type { Pool } from '../pool.ts';
+import type { VolumeOptions } from '../storage.ts';
 
 /** Who owns the top directory of a volume, and with which mode. */
 export interface Owner {
@@ -38,10 +39,6 @@ export interface Made {
   /** Absent for a backend that has none. */
   readonly options?: VolumeOptions;
 }
-
-export type VolumeOptions = Partial<
-  Pick<ClassParameters, 'fsType' | 'preallocate' | 'inodes' | 'volumeGroup'>
->;
 
 /** What volumes take their room from: the filesystem of the pool, the memory of the node, a volume group. */
 export interface Source {

@@ -4,7 +4,7 @@ import { hasCode, PathBlocked, STATE_FOLDER } from '../os/errors.ts';
 import { TRASH_FOLDER } from '../pool-root.ts';
 import type { Pool } from '../pool.ts';
 import { assertTrashName } from '../trash-item.ts';
-import type { Backend, Found, Made, Owner, Source } from './backend.ts';
+import type { Backend, Found, Made, Owner, Provider, Source } from './backend.ts';
 import { PoolSource } from './pool-source.ts';
 import {
   assertNoMount,
@@ -98,6 +98,13 @@ export class DirectoryBackend implements Backend {
     });
   }
 }
+
+/** What every node has. */
+export const DIRECTORY: Provider = {
+  name: 'directory',
+  missing: async () => undefined,
+  open: ({ pool }) => new DirectoryBackend(pool),
+};
 
 /** Nothing is set aside for a directory, so that nothing of it is missing. */
 const nothingTaken = async (): Promise<ReadonlyMap<VolumePath, number>> => new Map();

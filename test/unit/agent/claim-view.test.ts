@@ -81,6 +81,7 @@ describe('a claim, as the agent sees it', () => {
       accessMode: 'ReadWriteOnce',
       request: '1G',
       requestBytes: 10 ** 9,
+      capacityBytes: 0,
       wanted: {
         address: { namespace: 'shop', app: 'Shop', server: 'cart', volume: 'data' },
         path: 'shop/Shop.cart/data',

@@ -1,10 +1,13 @@
 import type { Found } from '../../../src/agent/backends/backend.ts';
 import type { ClaimView } from '../../../src/agent/claim-view.ts';
+import { type ClassView, readClassView } from '../../../src/agent/class-view.ts';
 import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
 import { plan } from '../../../src/agent/plan.ts';
-import type { ClassView, LiveClaim, LiveLook, PathState } from '../../../src/agent/state.ts';
+import type { LiveClaim, LiveLook, PathState } from '../../../src/agent/state.ts';
+import { PLAIN } from '../../../src/agent/storage.ts';
 import type { Decision, Step } from '../../../src/agent/step.ts';
 import type { VolumeView } from '../../../src/agent/volume-view.ts';
+import type { KubeObject } from '../../../src/cluster/kube-object.ts';
 import { asVolumePath, type VolumePath } from '../../../src/tars/host-path.ts';
 
 /** One path and what there is of it, for tests of the plan; each test says what is different. */
@@ -18,15 +21,28 @@ const SITE = { node: 'n1', hostname: 'host-1', root: '/pool', pool: 'pool-1' };
 export const MINE = { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' };
 export const OTHER = { namespace: 'shop', name: 'data-cart-1', uid: 'claim-2' };
 
+/** A class with these parameters, of policy Delete. */
+export const storageClass = (
+  name: string,
+  provisioner: string,
+  parameters: Readonly<Record<string, string>> = {},
+): ClassView =>
+  readClassView({
+    metadata: { name, resourceVersion: '' },
+    provisioner,
+    parameters,
+    allowVolumeExpansion: true,
+  } as KubeObject);
+
 const CLASSES: readonly ClassView[] = [
-  { name: 't-storage-class', provisioner: 'local.tars.io', reclaimPolicy: 'Delete' },
-  { name: 'offers', provisioner: 'kubernetes.io/no-provisioner', reclaimPolicy: 'Delete' },
+  storageClass('t-storage-class', 'local.tars.io'),
+  storageClass('offers', 'kubernetes.io/no-provisioner'),
 ];
 
 export type Way = 'on-demand' | 'per-node';
 
 export const found = (kind: Found['kind'], owner = OWNER): Found => {
-  if (kind === 'absent') return { kind };
+  if (kind === 'absent' || kind === 'detached') return { kind };
   return kind === 'blocked' ? { kind, why: `${PATH} is a link` } : { kind, owner };
 };
 
@@ -46,6 +62,7 @@ export function claim(over: Partial<ClaimView> = {}): ClaimView {
     accessMode: 'ReadWriteOnce',
     request: '1G',
     requestBytes: 10 ** 9,
+    capacityBytes: 0,
     wanted: {
       address: { namespace: 'shop', app: 'Shop', server: 'cart', volume: 'data' },
       path: PATH,
@@ -70,6 +87,7 @@ export function volume(over: Partial<VolumeView> = {}): VolumeView {
     storageClass: 't-storage-class',
     path: WHERE,
     claim: MINE,
+    capacityBytes: 5 * 2 ** 30,
     hasFinalizer: true,
     pool: 'pool-1',
     ...over,
@@ -118,6 +136,7 @@ export function state(over: Partial<PathState> = {}): PathState {
     claims: [],
     volumes: [],
     entry: undefined,
+    kept: { storage: PLAIN, traits: { enforcesSize: false, survivesReboot: true } },
     found: found('empty'),
     freeBytes: 50 * 2 ** 30,
     classes: new Map(CLASSES.map((each) => [each.name, each])),

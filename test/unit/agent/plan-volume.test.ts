@@ -18,6 +18,7 @@ import {
   OTHER,
   OWNER,
   PATH,
+  storageClass,
   state,
   volume,
   WHERE,
@@ -554,9 +555,7 @@ describe('a claim that cannot be served', () => {
     );
     const name = 't-storage-class';
     const provisioner = 'kubernetes.io/no-provisioner';
-    expect(
-      only({ classes: new Map([[name, { name, provisioner, reclaimPolicy: 'Delete' }]]) }),
-    ).to.deep.equal(
+    expect(only({ classes: new Map([[name, storageClass(name, provisioner)]]) })).to.deep.equal(
       says(
         'StorageClass t-storage-class has provisioner kubernetes.io/no-provisioner, and the agent is told that it is on-demand, which means local.tars.io; set --classes of webhook and agents to what the class is',
       ),

@@ -1,11 +1,11 @@
 import { AgentApi } from '../../../src/agent/agent-api.ts';
 import { type Caches, CLAIM_KEY, pathBelow, VOLUME_KEY } from '../../../src/agent/caches.ts';
 import { type ClaimView, readClaimView } from '../../../src/agent/claim-view.ts';
-import type { Hands } from '../../../src/agent/execute.ts';
 import { PathIndex } from '../../../src/agent/path-index.ts';
-import type { HealthyPool, PoolHealth } from '../../../src/agent/pool-health.ts';
+import type { PoolHealth } from '../../../src/agent/pool-health.ts';
+import { Room } from '../../../src/agent/room.ts';
 import { Reconciler } from '../../../src/agent/reconciler.ts';
-import type { ClassView } from '../../../src/agent/state.ts';
+import type { ClassView } from '../../../src/agent/class-view.ts';
 import { readVolumeView, type VolumeView } from '../../../src/agent/volume-view.ts';
 import type { ApiWriter, Preconditions } from '../../../src/cluster/api-writer.ts';
 import { silentLogger } from '../../../src/cluster/observer.ts';
@@ -203,7 +203,12 @@ export class SimAgent {
       claimsAt: (key: string) => this.#claimsAt(key),
       classes: world.classes,
     };
-    const pool = (): Partial<HealthyPool> => ({ id: POOL, freeBytes: world.disk.isFull ? 0 : 50 * 2 ** 30 });
+    const backends = { get: () => backend, missing: () => undefined, traitsOf: () => backend.traits };
+    const room = new Room(ledger);
+    const pool = (): object => {
+      room.look([{ source: 'pool', freeBytes: world.disk.isFull ? 0 : 50 * 2 ** 30, taken: new Map() }]);
+      return { id: POOL, backends, ledger, room };
+    };
     const health = {
       get pool() {
         return world.isPoolAway ? undefined : pool();
@@ -211,13 +216,22 @@ export class SimAgent {
       why: 'its disk is away',
       report: () => {},
     };
-    const hands = { api, backend, ledger, events, logger: silentLogger, retired: () => {} };
+    const hands = {
+      api,
+      backends,
+      ledger,
+      room,
+      events,
+      logger: silentLogger,
+      published: async () => {},
+      retired: () => {},
+    };
     return new Reconciler({
       caches: caches as unknown as Caches,
       health: health as unknown as PoolHealth,
       queue: { add: (key) => this.add(key), addAfter: (key, ms) => this.#addAfter(key, ms) },
       api,
-      hands: () => hands as unknown as Hands,
+      hands: () => hands,
       site: { node: NODE, hostname: HOSTNAME, root: ROOT },
       said: { events, logger: silentLogger },
       offerTtlMs: OFFER_TTL_MS,

@@ -25,6 +25,7 @@ export interface SimVolume {
   readonly metadata: Metadata;
   readonly spec: {
     claimRef?: ClaimRef;
+    readonly capacity: { readonly storage: string };
     readonly local: { readonly path: string };
     persistentVolumeReclaimPolicy: string;
     readonly storageClassName: string;

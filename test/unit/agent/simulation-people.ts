@@ -256,6 +256,7 @@ function foreignVolume(
     spec: {
       storageClassName: slot.storageClass,
       ...(claimed ? { claimRef: { namespace: slot.namespace, name: slot.name } } : {}),
+      capacity: { storage: '5Gi' },
       local: { path: `${ROOT}/${where}` },
       persistentVolumeReclaimPolicy: 'Delete',
     },

@@ -1,4 +1,5 @@
-import type { ClassView } from '../../../src/agent/state.ts';
+import type { ClassView } from '../../../src/agent/class-view.ts';
+import { storageClass } from './plan-states.ts';
 import { pathBelow } from '../../../src/agent/caches.ts';
 import { PoolLost } from '../../../src/agent/os/errors.ts';
 import { asVolumePath, type VolumePath } from '../../../src/tars/host-path.ts';
@@ -54,8 +55,8 @@ export class World implements AgentWorld {
   readonly settings = SETTINGS;
   readonly disk = new SimDisk();
   readonly classes = new Map<string, ClassView>([
-    ['t-storage-class', { name: 't-storage-class', provisioner: PROVISIONER, reclaimPolicy: 'Delete' }],
-    ['offers', { name: 'offers', provisioner: 'kubernetes.io/no-provisioner', reclaimPolicy: 'Delete' }],
+    ['t-storage-class', storageClass('t-storage-class', PROVISIONER)],
+    ['offers', storageClass('offers', 'kubernetes.io/no-provisioner')],
   ]);
   readonly log: string[] = [];
   readonly api = new SimApi((...args) => this.#changed(...args));
@@ -233,6 +234,7 @@ function volumeElsewhere({ metadata: { namespace, name, uid }, spec }: SimClaim)
     spec: {
       storageClassName: spec.storageClassName,
       claimRef: { namespace, name, uid },
+      capacity: { storage: '5Gi' },
       local: { path: `${ROOT}/${namespace}/x` },
       persistentVolumeReclaimPolicy: 'Delete',
     },

@@ -35,6 +35,7 @@ describe('a volume, as the agent sees it', () => {
       storageClass: 't-storage-class',
       path: '/pool/shop/Shop.cart/data',
       claim: { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' },
+      capacityBytes: 5 * 2 ** 30,
       hasFinalizer: true,
       pool: 'pool-1',
     });
@@ -49,6 +50,7 @@ describe('a volume, as the agent sees it', () => {
       storageClass: '',
       path: '',
       claim: undefined,
+      capacityBytes: 0,
       hasFinalizer: false,
       pool: undefined,
     });

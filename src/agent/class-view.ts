@@ -1,0 +1,24 @@
+import type { KubeObject } from '../cluster/kube-object.ts';
+import { type ClassParameters, readClassParameters } from '../tars/class-parameters.ts';
+import { isRecord, textAt, valueAt } from '../tars/json.ts';
+
+/** A StorageClass, as far as its volumes depend on it. */
+export interface ClassView {
+  readonly name: string;
+  readonly provisioner: string;
+  readonly reclaimPolicy: string;
+  readonly allowsExpansion: boolean;
+  /** How its volumes are kept, or why that cannot be told, in words for people. */
+  readonly parameters: ClassParameters | { readonly fault: string };
+}
+
+export function readClassView(object: KubeObject): ClassView {
+  const parameters = valueAt(object, ['parameters']);
+  return {
+    name: object.metadata.name,
+    provisioner: textAt(object, 'provisioner') ?? '',
+    reclaimPolicy: textAt(object, 'reclaimPolicy') ?? 'Delete',
+    allowsExpansion: valueAt(object, ['allowVolumeExpansion']) === true,
+    parameters: readClassParameters(isRecord(parameters) ? parameters : {}),
+  };
+}

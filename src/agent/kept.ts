@@ -1,0 +1,50 @@
+import type { VolumePath } from '../tars/host-path.ts';
+import type { Backends } from './backends/backends.ts';
+import type { ClaimView } from './claim-view.ts';
+import type { ClassView } from './class-view.ts';
+import type { LedgerEntry } from './ledger-entry.ts';
+import type { Room } from './room.ts';
+import type { PathState } from './state.ts';
+import { PLAIN, sourceNameOf, type Storage, storageFor } from './storage.ts';
+
+/** What a look at one path asks of a pool. */
+export interface KeptIn {
+  readonly backends: Pick<Backends, 'get' | 'missing' | 'traitsOf'>;
+  readonly room: Pick<Room, 'left'>;
+}
+
+/**
+ * How the volume at a path is kept, what is found of it there, and the room that there is for it.
+ * @throws {BackendMissing} where this node cannot look at what the ledger has there
+ */
+export async function lookAt(
+  path: VolumePath,
+  { backends, room }: KeptIn,
+  entry: LedgerEntry | undefined,
+  wanted: Storage | undefined,
+): Promise<Pick<PathState, 'kept' | 'found' | 'freeBytes'>> {
+  const storage = entry ? (entry.storage ?? PLAIN) : (wanted ?? PLAIN);
+  const { backend } = storage;
+  const missing = backends.missing(backend);
+  const canLook = missing === undefined || entry !== undefined;
+  return {
+    kept: { storage, traits: backends.traitsOf(backend), missing },
+    found: canLook ? await backends.get(backend).inspect(path) : { kind: 'absent' },
+    freeBytes: room.left(sourceNameOf(storage), path),
+  };
+}
+
+/** How the claim that is served first wants its volume to be kept; undefined where its class does not tell. */
+export function wantedStorage(
+  claims: readonly ClaimView[],
+  classes: ReadonlyMap<string, ClassView>,
+): Storage | undefined {
+  const claim = claims.find(({ isDeleting, volumeName }) => !isDeleting && volumeName === undefined);
+  const parameters = claim && classes.get(claim.storageClass)?.parameters;
+  return parameters && !('fault' in parameters) ? storageFor(parameters, claim.requestBytes) : undefined;
+}
+
+/** How classes want volumes to be kept that need not have any yet. */
+export function storagesOf(classes: Iterable<ClassView>): Storage[] {
+  return [...classes].flatMap(({ parameters }) => ('fault' in parameters ? [] : [storageFor(parameters, 0)]));
+}

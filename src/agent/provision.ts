@@ -27,7 +27,7 @@ export function provision(state: PathState, claim: ClaimView): Decision {
   if (missing !== undefined)
     return elsewhere(state, claim, `cannot keep volumes by backend ${here.backend}: ${missing}`);
   const storage = { ...here, size: Math.max(here.size, storageClass.storage.size) };
-  if (isFull(state, storage.size)) return elsewhere(state, claim, noRoom(state, claim));
+  if (isFull(state, storage.size)) return elsewhere(state, claim, noRoom(state, claim, storage.size));
   const entry = entryFor(state, claim, wanted, { ...storageClass, storage });
   return steps(
     ...making(state, wanted, entry, storage),
@@ -216,10 +216,15 @@ function elsewhere(state: PathState, claim: ClaimView, why: string): Decision {
   return steps(...undo, { do: 'hand-back', claim }, say(claim, message));
 }
 
-function noRoom({ freeBytes, kept, site }: PathState, { request }: ClaimView): string {
+function noRoom({ freeBytes, kept, site }: PathState, claim: ClaimView, size: number): string {
   const source = sourceNameOf(kept.storage);
   const where = source === 'pool' ? `at ${site.root}` : `of its ${source}`;
-  return `has ${Math.floor(freeBytes / 2 ** 20)}Mi to give ${where}, less than the ${request} asked for`;
+  return `has ${Math.floor(freeBytes / 2 ** 20)}Mi to give ${where}, less than ${wantedText(size, claim)}`;
+}
+
+function wantedText(size: number, { request, requestBytes, storageClass }: ClaimView): string {
+  if (size === requestBytes) return `the ${request} asked for`;
+  return `the ${quantityOf(size)} that class ${storageClass} makes of the ${request} asked for`;
 }
 
 function say(claim: ClaimView, message: string): Step {

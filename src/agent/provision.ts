@@ -2,6 +2,7 @@ import { directorySize, persistentVolume, persistentVolumeName } from '../tars/p
 import { PROVISIONER } from '../tars/vocabulary.ts';
 import type { ClaimView, Wanted } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
+import { adoptedText, asAdopted } from './owner.ts';
 import { absolutePath, type ClassView, type PathState } from './state.ts';
 import { aboutClaim, type Decision, type Step, steps } from './step.ts';
 
@@ -26,7 +27,7 @@ export function provision(state: PathState, claim: ClaimView): Decision {
   return steps(
     ...making(state, claim, wanted, entry),
     { do: 'create-volume', volume: volumeFor(state, claim, wanted, entry) },
-    told(state, claim, entry.volume),
+    told(state, claim, wanted, entry.volume),
   );
 }
 
@@ -37,7 +38,8 @@ function making(state: PathState, claim: ClaimView, wanted: Wanted, entry: Ledge
   // What the ledger calls made may be in use already, although it is empty.
   const isHere = found.kind === 'filled' || (found.kind === 'empty' && isMade);
   if (isHere && isMade && known.claim?.uid === entry.claim?.uid) return [];
-  if (isHere) return [{ do: 'record', entry: { ...entry, state: 'made', owner: ownerHere(state, wanted) } }];
+  if (isHere)
+    return [{ do: 'record', entry: { ...entry, state: 'made', ...ownerHere(state, claim, wanted) } }];
   return [
     { do: 'record', entry: { ...entry, state: 'making' } },
     { do: 'make', wanted: { owner: wanted.owner, size: claim.requestBytes } },
@@ -46,10 +48,21 @@ function making(state: PathState, claim: ClaimView, wanted: Wanted, entry: Ledge
 }
 
 /** What is there keeps its owner until the claim asks for another: then the ledger shows a difference. */
-function ownerHere(state: PathState, wanted: Wanted): LedgerEntry['owner'] {
-  if (state.entry) return state.entry.owner;
-  return 'owner' in state.found ? state.found.owner : wanted.owner;
+function ownerHere(
+  state: PathState,
+  claim: ClaimView,
+  wanted: Wanted,
+): Pick<LedgerEntry, 'owner' | 'adopted'> {
+  const { entry, found } = state;
+  if (found.kind === 'filled' && isNewTo(state, claim)) return asAdopted(found.owner, wanted.owner);
+  if (!entry) return { owner: wanted.owner };
+  const { owner, adopted } = entry;
+  return adopted ? { owner, adopted } : { owner };
 }
+
+/** What is there is not its data, as far as the ledger knows. */
+const isNewTo = ({ entry }: PathState, { uid, volumeName }: ClaimView): boolean =>
+  volumeName === undefined && (entry?.claim?.uid !== uid || entry.state === 'making');
 
 type NewEntry = LedgerEntry & { readonly reclaimPolicy: string };
 
@@ -100,7 +113,7 @@ function volumeFor(
   });
 }
 
-function told(state: PathState, claim: ClaimView, volume: string): Step {
+function told(state: PathState, claim: ClaimView, wanted: Wanted, volume: string): Step {
   const where = `${absolutePath(state)} on node ${state.site.node}`;
   const about = aboutClaim(claim);
   if (claim.volumeName !== undefined) {
@@ -110,11 +123,12 @@ function told(state: PathState, claim: ClaimView, volume: string): Step {
   if (isOffer(state, claim)) {
     return { do: 'say', about, reason: 'VolumeOffered', message: `volume ${volume} is offered: ${where}` };
   }
-  const isOwn = state.entry?.claim?.uid === claim.uid && state.entry.state !== 'making';
-  const filled = state.found.kind === 'filled' && !isOwn;
-  return filled
-    ? { do: 'say', about, reason: 'VolumeAdopted', message: `volume ${volume} has the data at ${where}` }
-    : { do: 'say', about, reason: 'VolumeProvisioned', message: `volume ${volume} is ${where}` };
+  const { found } = state;
+  if (found.kind === 'filled' && isNewTo(state, claim)) {
+    const message = `volume ${volume} has the data at ${where}${adoptedText(found.owner, wanted.owner)}`;
+    return { do: 'say', about, reason: 'VolumeAdopted', message };
+  }
+  return { do: 'say', about, reason: 'VolumeProvisioned', message: `volume ${volume} is ${where}` };
 }
 
 /** The class, or why it cannot be served: a fault that no other node could mend, so the claim stays as it is. */

@@ -1,3 +1,4 @@
+import { ownerText } from '../../src/agent/owner.ts';
 import { mustGo, presenceOf } from './agent-model-data.ts';
 import { reasonToWait } from './agent-model-pending.ts';
 import type { Model } from './agent-model-state.ts';
@@ -59,8 +60,11 @@ function* ofBound(claim: ClaimSeen, model: Model): Iterable<string> {
   if (!volume) return yield `claim ${claim.name} has lost its volume`;
   if (claim.phase !== 'Bound' || volume.phase !== 'Bound')
     yield `claim ${claim.name} is ${claim.phase}, its volume ${volume.phase}`;
-  const owner = model.view.disks.get(node)?.directories.get(claim.path)?.owner ?? 'not there';
-  if (owner !== claim.owner)
+  const { directories, ledger } = model.view.disks.get(node) ?? {};
+  const owner = directories?.get(claim.path)?.owner ?? 'not there';
+  const entry = ledger?.find(({ path }) => path === claim.path);
+  const asItCame = claim.mayAdopt && entry?.adopted ? ownerText(entry.adopted) : undefined;
+  if (owner !== claim.owner && owner !== asItCame)
     yield `${node}:${claim.path} is ${owner}, and claim ${claim.name} says ${claim.owner}`;
 }
 

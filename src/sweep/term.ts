@@ -25,7 +25,8 @@ export interface TermOptions {
   readonly observer: Partial<SweepObserver>;
 }
 
-const WORKERS = 2;
+/** The rate of calls is limited elsewhere; to free a claim takes a pause. */
+const WORKERS = 8;
 /** A step that is done and yet still to be done, as the watches tell it, is done again after so long. */
 const AGAIN_MS = 30_000;
 

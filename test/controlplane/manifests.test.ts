@@ -84,6 +84,20 @@ describe('the CRD and rendered manifests on a real API server', function () {
     expect(JSON.parse(stored)).to.deep.equal({ uid: '0', gid: '0', mode: '755' });
   });
 
+  it('lets server-side apply take over what kubectl applied, the defaults too', async () => {
+    const object = server(mount({}), 'tars-over');
+    expect((await apply(object)).code).to.equal(0);
+    const get = (path: string) => kubectl('get', 'tserver', 'tars-over', '-o', `jsonpath={${path}}`);
+    const before = await get('.spec');
+    for (const options of [[], ['--field-manager=other', '--force-conflicts']]) {
+      const args = ['apply', '--server-side', ...options, '-f', '-'];
+      const { code, stderr } = await plane.kubectl(args, { input: JSON.stringify(object) });
+      expect(code, stderr).to.equal(0);
+      expect(await get('.spec')).to.equal(before);
+    }
+    expect(await get('.metadata.generation')).to.equal('1');
+  });
+
   it('serves v1beta2 as well', async () => {
     const { code, stderr } = await apply({ ...server(mount({})), apiVersion: 'k8s.tars.io/v1beta2' });
     expect(code, stderr).to.equal(0);

@@ -150,6 +150,10 @@ describe('tlv sweep', function () {
     for (const name of ['of-gone', 'of-silent']) {
       await waitFor(`${name} to be free`, async () => (await chosenFor(name)) === undefined);
       expect((await claim(name)).metadata.labels ?? {}).not.to.have.property(OURS.node);
+      await waitFor('its mark to be off', async () => {
+        const { annotations = {} } = (await claim(name)).metadata;
+        return !(OURS.freedFrom in annotations);
+      });
     }
     const [gone] = await waitFor('an Event', async () => {
       const events = (await eventsOf('of-gone')).filter((event) => event.startsWith('Warning'));

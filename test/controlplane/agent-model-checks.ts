@@ -60,12 +60,16 @@ function* ofBound(claim: ClaimSeen, model: Model): Iterable<string> {
   if (!volume) return yield `claim ${claim.name} has lost its volume`;
   if (claim.phase !== 'Bound' || volume.phase !== 'Bound')
     yield `claim ${claim.name} is ${claim.phase}, its volume ${volume.phase}`;
-  const { directories, ledger } = model.view.disks.get(node) ?? {};
-  const owner = directories?.get(claim.path)?.owner ?? 'not there';
-  const entry = ledger?.find(({ path }) => path === claim.path);
-  const asItCame = claim.mayAdopt && entry?.adopted ? ownerText(entry.adopted) : undefined;
-  if (owner !== claim.owner && owner !== asItCame)
+  const disk = model.view.disks.get(node);
+  const owner = disk?.directories.get(claim.path)?.owner ?? 'not there';
+  if (owner !== claim.owner && owner !== asItCame(claim, disk))
     yield `${node}:${claim.path} is ${owner}, and claim ${claim.name} says ${claim.owner}`;
+}
+
+/** What adopted data may keep. */
+function asItCame({ mayAdopt, path }: ClaimSeen, disk: DiskSeen | undefined): string | undefined {
+  const entry = mayAdopt ? disk?.ledger.find((each) => each.path === path) : undefined;
+  return entry?.adopted && ownerText(entry.adopted);
 }
 
 function* ofVolumes(model: Model): Iterable<string> {

@@ -52,6 +52,8 @@ function change(step: Step, { writer, clock }: Tools, options: CallOptions): Pro
     }
     case 'let-go-volume':
       return writer.patch(volumePath(step.object), withoutFinalizer(step.object), 'json', options);
+    case 'tell-claim':
+      return Promise.resolve();
   }
 }
 
@@ -76,6 +78,11 @@ function tell(step: Step, { events, delaySeconds }: Tools): void {
     const reference = { apiVersion: 'v1', kind: 'PersistentVolume', ...identity(step.object) };
     const message = `There has been no node ${hostname} for more than ${delaySeconds} s: the volume is let go. Its data was not removed: it is still on the disk of that node, at ${path}.`;
     events.record(reference, 'Warning', 'VolumeLetGo', message);
+  } else if (step.kind === 'tell-claim') {
+    const { hostname, name, path } = step.object;
+    const reference = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...step.claim };
+    const message = `There has been no node ${hostname} for more than ${delaySeconds} s, and this claim's volume ${name} is on its disk, at ${path}. Pods with this claim wait for that node: bring it back under its name, or delete claim and pod to begin anew elsewhere, without that data.`;
+    events.record(reference, 'Warning', 'VolumeNodeGone', message);
   }
 }
 

@@ -62,14 +62,14 @@ function* ofBound(claim: ClaimSeen, model: Model): Iterable<string> {
     yield `claim ${claim.name} is ${claim.phase}, its volume ${volume.phase}`;
   const disk = model.view.disks.get(node);
   const owner = disk?.directories.get(claim.path)?.owner ?? 'not there';
-  if (owner !== claim.owner && owner !== (disk && ownerAsItCame(claim, disk)))
+  if (owner !== claim.owner && owner !== asItCame(claim, disk))
     yield `${node}:${claim.path} is ${owner}, and claim ${claim.name} says ${claim.owner}`;
 }
 
-/** What was adopted may be whosesoever it was. */
-function ownerAsItCame({ path, mayAdopt }: ClaimSeen, { ledger }: DiskSeen): string | undefined {
-  const adopted = ledger.find((entry) => entry.path === path)?.adopted;
-  return mayAdopt && adopted ? ownerText(adopted) : undefined;
+/** What adopted data may keep. */
+function asItCame({ mayAdopt, path }: ClaimSeen, disk: DiskSeen | undefined): string | undefined {
+  const entry = mayAdopt ? disk?.ledger.find((each) => each.path === path) : undefined;
+  return entry?.adopted && ownerText(entry.adopted);
 }
 
 function* ofVolumes(model: Model): Iterable<string> {

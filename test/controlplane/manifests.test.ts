@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
+import { asNewestStores } from './older-words.ts';
 import { ROOT, tlv } from '../offline/tlv.ts';
 
 /** What is generated and rendered offline, put before the real API server. */
@@ -68,7 +69,7 @@ describe('the CRD and rendered manifests on a real API server', function () {
         await kubectl('get', 'sts', metadata.name, '-n', metadata.namespace, '-o', 'json'),
       ) as StoredSet;
       // Exactly as the API server defaults them, so that no diff ever shows them.
-      expect(stored.spec.volumeClaimTemplates).to.deep.equal(spec.volumeClaimTemplates);
+      expect(asNewestStores(stored.spec.volumeClaimTemplates)).to.deep.equal(spec.volumeClaimTemplates);
 
       // Read back and rendered again, nothing is left to change.
       const list = await kubectl('get', 'tservers,statefulsets', '-n', metadata.namespace, '-o', 'json');

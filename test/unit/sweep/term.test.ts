@@ -125,6 +125,17 @@ describe('sweep term', () => {
     expect(stage.events).to.deep.equal(['Warning VolumeLetGo volume-n']);
   });
 
+  it('tells the claim of a volume that nobody can reach, once an hour', async () => {
+    const claimRef = { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' };
+    open({ volumes: [volumeOf('n', { phase: 'Bound', spec: { claimRef } })] });
+    await stage.delay();
+    for (let look = 0; look < 10; look++) await stage.look();
+    expect(stage.calls).to.deep.equal([]);
+    expect(stage.events).to.deep.equal(['Warning VolumeNodeGone data-cart-0']);
+    for (let look = 0; look < 3_600_000 / EVERY_MS; look++) await stage.look();
+    expect(stage.events).to.have.lengthOf(2);
+  });
+
   it('deletes on condition of what it saw', async () => {
     open({ volumes: [volumeOf('n')], capacities: [capacityOf('n')], leases: [leaseOf('n', 'then')] });
     stage.renewTime = 'then';

@@ -2,6 +2,7 @@ import type { BackendName, ClassParameters } from '../../tars/class-parameters.t
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Tools } from '../os/tools.ts';
 import type { Pool } from '../pool.ts';
+import type { Remover } from '../remover.ts';
 
 /** Who owns the top directory of a volume, and with which mode. */
 export interface Owner {
@@ -69,6 +70,8 @@ export interface Traits {
 export interface Backend {
   readonly name: BackendName;
   readonly traits: Traits;
+  /** Where volumes in the trash are more than files. */
+  readonly remover?: Remover;
   /** What this volume's room comes from. */
   source(options?: VolumeOptions): Source;
   inspect(path: VolumePath): Promise<Found>;

@@ -71,7 +71,7 @@ export interface Backend {
   readonly name: BackendName;
   readonly traits: Traits;
   /** Where volumes in the trash are more than files. */
-  readonly remover?: Remover;
+  readonly remover?: Remover | undefined;
   /** What this volume's room comes from. */
   source(options?: VolumeOptions): Source;
   inspect(path: VolumePath): Promise<Found>;

@@ -11,7 +11,7 @@ interface Needs {
   /** Program to package of Debian. */
   readonly programs: Readonly<Record<string, string>>;
   /** A file that only a kernel with what it needs has. */
-  readonly kernel: { readonly file: string; readonly remedy: string };
+  readonly kernel?: { readonly file: string; readonly remedy: string };
 }
 
 /** Of every backend that mounts. */
@@ -35,7 +35,7 @@ export async function missingForMounts(
   if (denied.length > 0) {
     return `backend ${backend} mounts filesystems, and the agent on this node lacks ${denied.join(', ')}; run it as a privileged container`;
   }
-  if (!(await isThere(kernel.file)))
+  if (kernel && !(await isThere(kernel.file)))
     return `backend ${backend} needs ${kernel.file}, which this node lacks; ${kernel.remedy}`;
   const canMark = await pool.withRoot(async (root) => {
     await using state = await root.openDirectory(STATE_FOLDER);

@@ -7,7 +7,7 @@ export type BackendName = (typeof BACKENDS)[number];
 
 /** What volumes with a filesystem of their own are formatted with. */
 export const FILESYSTEMS = ['ext4', 'xfs'] as const;
-type FsType = (typeof FILESYSTEMS)[number];
+export type FsType = (typeof FILESYSTEMS)[number];
 
 /** Below that, mkfs.xfs refuses. */
 const XFS_MIN_BYTES = 300 * 2 ** 20;

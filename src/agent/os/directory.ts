@@ -156,6 +156,16 @@ export class Directory implements AsyncDisposable {
     await this.#change('sync', name, () => handle.sync());
   }
 
+  /** Makes a file, which must be a plain one, that many bytes long; what is added has no blocks yet. */
+  async resizeFile(name: Name, size: number): Promise<void> {
+    await this.#change('resize', name, () => withPlainFile(this.#at(name), (file) => file.truncate(size)));
+  }
+
+  /** Makes the content of a plain file last through a power cut, whoever has written it. */
+  async syncFile(name: Name): Promise<void> {
+    await this.#change('sync', name, () => withPlainFile(this.#at(name), (file) => file.sync()));
+  }
+
   /** The text of a small file, which must be a plain one; undefined where there is none. */
   async readSmallFile(name: Name, maxBytes: number): Promise<string | undefined> {
     try {
@@ -188,6 +198,17 @@ export class Directory implements AsyncDisposable {
   /** Where it is now, as an absolute path without links, for comparing with the table of mounts. */
   realPath(): string {
     return readlinkSync(this.#proc);
+  }
+
+  /**
+   * Of itself, or of what has this name in it, for programs that this process runs and waits for: they begin at the
+   * open directory as well.
+   */
+  toolPath(name?: string): string {
+    const here = `/proc/${process.pid}/fd/${this.#handle.fd}`;
+    if (name === undefined) return here;
+    assertComponent(name);
+    return `${here}/${name}`;
   }
 
   /** Which mount it is on: also different for a bind mount of the same device. */
@@ -238,6 +259,14 @@ export class Directory implements AsyncDisposable {
       throw faultOf(error, { doing, path: this.path, directory: this.path });
     }
   }
+}
+
+async function withPlainFile(
+  path: string | Buffer,
+  work: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  await using file = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  await work(file);
 }
 
 function assertComponent(name: Name): void {

@@ -11,8 +11,8 @@ export type FsType = (typeof FILESYSTEMS)[number];
 
 /** Below that, mkfs.xfs refuses. */
 const XFS_MIN_BYTES = 300 * 2 ** 20;
-/** Below that, there is no room for the filesystem itself. */
-const EXT4_MIN_BYTES = 2 ** 20;
+/** Below that, a journal takes much of it, or there is none at all, and a power cut damages the filesystem. */
+const EXT4_MIN_BYTES = 8 * 2 ** 20;
 
 /** `parameters` of a StorageClass, read. Sizes are bytes. */
 export interface ClassParameters {

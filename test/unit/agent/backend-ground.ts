@@ -132,7 +132,7 @@ export async function emptyTrash(world: World, { remover }: Backend): Promise<vo
   const fail = (error: unknown) => rested.reject(error);
   const trash = new Trash(await world.pool(), {
     clock: {
-      now: systemClock.now,
+      now: () => systemClock.now(),
       after(ms, callback) {
         rested.resolve();
         return systemClock.after(ms, callback);

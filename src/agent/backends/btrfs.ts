@@ -13,7 +13,14 @@ import { DirectoryBackend } from './directory.ts';
 import { missingPrograms } from './missing-programs.ts';
 import { PoolSource } from './pool-source.ts';
 import { isSubvolume, Qgroups } from './qgroups.ts';
-import { asParentsVanish, assertNoMount, placeOf, withParents, withVolume } from './volume-directory.ts';
+import {
+  asParentsVanish,
+  assertNoMount,
+  makeUnlessThere,
+  placeOf,
+  withParents,
+  withVolume,
+} from './volume-directory.ts';
 
 /** Where subvolumes are until they are whole. */
 const WORKSHOP = 'subvolumes';
@@ -161,12 +168,7 @@ export const BTRFS: Provider = {
 };
 
 async function ensureWorkshop(state: Directory): Promise<Directory> {
-  try {
-    await state.makeDirectory(WORKSHOP, 0o700);
-    await state.sync();
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
+  await makeUnlessThere(state, WORKSHOP);
   return await state.openDirectory(WORKSHOP);
 }
 

@@ -1,4 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Kit } from '../../src/agent/backends/backend.ts';
 import { Tools } from '../../src/agent/os/tools.ts';
 import type { BeforeEffect } from '../../src/cluster/effect.ts';
@@ -24,9 +27,33 @@ export function loopDevices(world: World): string[] {
   return printed.split('\n').filter((file) => file.startsWith(world.folder));
 }
 
-/** Linux lets a mounted ext4 grow only for who may take more of its resources than others; see capabilities(7). */
+/** True where this process lacks the capability with this number; see capabilities(7). */
 export function lacksCapability(bit: number): boolean {
-  const status = execFileSync('cat', ['/proc/self/status'], { encoding: 'utf8' });
+  const status = readFileSync('/proc/self/status', 'utf8');
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`);
   return ((effective >> BigInt(bit)) & 1n) === 0n;
+}
+
+/** A small disk at this place, of a kind that can mark files immutable. */
+export function mountImage(world: World, target: string, size: number): void {
+  const image = join(world.folder, 'disk.img');
+  writeFileSync(image, '');
+  truncateSync(image, size);
+  execFileSync('mkfs.ext4', ['-q', '-F', image]);
+  world.mount(target, '-o', 'loop', image);
+}
+
+/** Does the work while a script waits, which has mounts of its own and has said that it is ready. */
+export async function inNamespace(script: string, work: () => Promise<void>): Promise<void> {
+  const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  try {
+    await once(child.stdout, 'data');
+    await work();
+  } finally {
+    child.stdin.end();
+    await ended;
+  }
 }

@@ -1,12 +1,14 @@
 import { BACKENDS, type BackendName } from '../../tars/class-parameters.ts';
 import type { Backend, Kit, Provider, Traits } from './backend.ts';
 import type { Remover } from '../remover.ts';
+import { BTRFS } from './btrfs.ts';
 import { DIRECTORY } from './directory.ts';
 import { LOOP } from './loop.ts';
+import { QUOTA } from './quota.ts';
 import { TMPFS } from './tmpfs.ts';
 
 /** Every way to keep volumes that there is. */
-const PROVIDERS: readonly Provider[] = [DIRECTORY, LOOP, TMPFS];
+const PROVIDERS: readonly Provider[] = [DIRECTORY, LOOP, TMPFS, BTRFS, QUOTA];
 
 /** A node that lacks what a backend needs was asked for one of its volumes. */
 export class BackendMissing extends Error {

@@ -10,6 +10,7 @@ import {
   asParentsVanish,
   assertNoMount,
   assertSameMount,
+  makeUnlessThere,
   mountsAt,
   ownerOf,
   placeOf,
@@ -122,14 +123,6 @@ async function makeVolume(root: Directory, path: VolumePath, owner: Owner): Prom
     await volume.sync();
     await parent.sync();
   });
-}
-
-async function makeUnlessThere(parent: Directory, name: string): Promise<void> {
-  try {
-    await parent.makeDirectory(name, 0o700);
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
 }
 
 interface Move {

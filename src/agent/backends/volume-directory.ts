@@ -57,6 +57,15 @@ export async function withParents<T>(
   return await work(parent);
 }
 
+/** Makes a directory that nobody but root can look into; one that is there stays as it is. */
+export async function makeUnlessThere(parent: Directory, name: string): Promise<void> {
+  try {
+    await parent.makeDirectory(name, 0o700);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+}
+
 /** Removes the directories above the volume's as far as nothing is in them. */
 export async function pruneParents(root: Directory, path: VolumePath): Promise<void> {
   const { namespace, server } = placeOf(path);

@@ -1,5 +1,5 @@
 import { constants, type Dirent, readFileSync, readlinkSync, type Stats, type StatsFs } from 'node:fs';
-import { lstat, mkdir, open, opendir, readlink, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, opendir, readlink, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { type BeforeEffect, noEffect } from '../../cluster/effect.ts';
 import { DiskFault, faultAt, faultOf, hasCode } from './errors.ts';
@@ -133,6 +133,12 @@ export class Directory implements AsyncDisposable {
     } catch (error) {
       throw this.#fault(`move to ${target.#pathOf(newName)}:`, name, error);
     }
+  }
+
+  /** Gives a file a second name, which nothing must have yet: so a name is taken together with all that is in the file. */
+  async linkFile(name: Name, newName: Name): Promise<void> {
+    const from = this.#at(name);
+    await this.#change(`link ${this.#pathOf(name)} to`, newName, () => link(from, this.#at(newName)));
   }
 
   /** Owner, then mode, for a change of owner may clear bits of the mode; exact whatever the umask. */

@@ -9,6 +9,8 @@ export interface Mount {
   readonly type: string;
   /** A device, or what whoever has mounted it called it. */
   readonly source: string;
+  /** Of the filesystem itself, as it lists them. */
+  readonly options: readonly string[];
   /** The mount itself or the filesystem in it is read-only. */
   readonly isReadOnly: boolean;
 }
@@ -42,13 +44,15 @@ export function parseMounts(text: string): Mount[] {
       const [id = '', , device = '', , point = '', options = '', ...rest] = line.split(' ');
       // Any number of optional fields, a dash, then type, source and the filesystem's own options.
       const [type = '', source = '', ofFilesystem = ''] = rest.slice(rest.indexOf('-') + 1);
-      const isReadOnly = [options, ofFilesystem].some((list) => list.split(',').includes('ro'));
+      const ownOptions = ofFilesystem.split(',');
+      const isReadOnly = [options.split(','), ownOptions].some((list) => list.includes('ro'));
       return {
         id: Number(id),
         device,
         point: unescaped(point),
         type,
         source: unescaped(source),
+        options: ownOptions,
         isReadOnly,
       };
     });

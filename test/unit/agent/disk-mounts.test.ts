@@ -14,10 +14,18 @@ describe('mounts', () => {
     ].join('\n');
     const disk = { device: '98:0', type: 'ext3', source: '/dev/root' };
     expect(parseMounts(text)).to.deep.equal([
-      { id: 22, device: '0:21', point: '/proc', type: 'proc', source: 'proc', isReadOnly: false },
-      { ...disk, id: 36, point: '/mnt two\\x\ty\nz', isReadOnly: false },
-      { ...disk, id: 37, point: '/数据', isReadOnly: true },
-      { ...disk, id: 38, point: '/full', isReadOnly: true },
+      {
+        id: 22,
+        device: '0:21',
+        point: '/proc',
+        type: 'proc',
+        source: 'proc',
+        options: ['rw'],
+        isReadOnly: false,
+      },
+      { ...disk, id: 36, point: '/mnt two\\x\ty\nz', options: ['rw', 'errors=continue'], isReadOnly: false },
+      { ...disk, id: 37, point: '/数据', options: ['rw'], isReadOnly: true },
+      { ...disk, id: 38, point: '/full', options: ['ro'], isReadOnly: true },
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   lstatSync,
   mkdirSync,
@@ -88,7 +88,7 @@ export class World {
       rmSync(this.folder, { recursive: true, force: true });
     } catch {
       // Directories below mounts are immutable.
-      execFileSync('chattr', ['-R', '-f', '-i', this.folder], { stdio: 'pipe' });
+      spawnSync('chattr', ['-R', '-f', '-i', this.folder]);
       rmSync(this.folder, { recursive: true, force: true });
     }
   }

@@ -2,7 +2,6 @@ import type { ApiWriter } from '../cluster/api-writer.ts';
 import { ApiStatusError } from '../cluster/faults.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { isRecord, textAt } from '../tars/json.ts';
-import type { PersistentVolume } from '../tars/persistent-volume.ts';
 import type { Settings } from '../tars/settings.ts';
 import { FINALIZER, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
 import { type ClaimView, readClaimView } from './claim-view.ts';
@@ -24,6 +23,15 @@ export class Outdated extends Error {
   override readonly name = 'Outdated';
 }
 
+/** What is told of a volume when it is made, as far as it is looked at here. */
+export interface NewVolume {
+  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly local: { readonly path: string };
+    readonly claimRef?: { readonly uid: string };
+  };
+}
+
 /** The few calls by which an agent changes the cluster; each may be made again after a crash. */
 export class AgentApi {
   readonly #writer: ApiWriter;
@@ -42,7 +50,7 @@ export class AgentApi {
   }
 
   /** @throws {VolumeTaken | Outdated} where the name is not free */
-  async createVolume(volume: PersistentVolume): Promise<void> {
+  async createVolume(volume: NewVolume): Promise<void> {
     const { name } = volume.metadata;
     try {
       await this.#writer.create(VOLUMES, volume);
@@ -144,7 +152,7 @@ const STILL: Readonly<Record<'released' | 'unbound' | 'deleted', (volume: Volume
 };
 
 /** An answer that was lost: the volume is there, as it was to be made. */
-function isThatVolume(there: VolumeView, { metadata, spec }: PersistentVolume): boolean {
+function isThatVolume(there: VolumeView, { metadata, spec }: NewVolume): boolean {
   return (
     there.hasFinalizer &&
     there.pool === metadata.annotations[OURS.pool] &&

@@ -1,8 +1,9 @@
 import type { ApiReader } from '../cluster/api-reader.ts';
+import type { KubeObject } from '../cluster/kube-object.ts';
 import { ListWatch } from '../cluster/list-watch.ts';
 import type { Surroundings } from '../cluster/vitals.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
-import { textAt } from '../tars/json.ts';
+import { textAt, textOf, valueAt } from '../tars/json.ts';
 import { nodeLabelValue } from '../tars/label-value.ts';
 import type { Settings } from '../tars/settings.ts';
 import { HOSTNAME_LABEL, OURS } from '../tars/vocabulary.ts';
@@ -125,6 +126,7 @@ export class Caches {
           name,
           provisioner: textAt(object, 'provisioner') ?? '',
           reclaimPolicy: textAt(object, 'reclaimPolicy') ?? 'Delete',
+          ...mountOptionsOf(object),
         };
       },
       handlers: {
@@ -139,6 +141,11 @@ export class Caches {
       },
     });
   }
+}
+
+function mountOptionsOf(storageClass: KubeObject): Pick<ClassView, 'mountOptions'> {
+  const options = valueAt(storageClass, ['mountOptions']);
+  return Array.isArray(options) && options.length > 0 ? { mountOptions: options.map(textOf) } : {};
 }
 
 function claimKey({ namespace, name, wanted }: ClaimView): string {

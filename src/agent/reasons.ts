@@ -8,6 +8,8 @@ const REASONS = {
   VolumeWithdrawn: 'Normal',
   VolumeRetained: 'Normal',
   OwnerChanged: 'Normal',
+  VolumeDiscovered: 'Normal',
+  VolumeCleaning: 'Normal',
   ClaimHandedBack: 'Warning',
   ProvisioningFailed: 'Warning',
   DirectoryNotEmpty: 'Warning',
@@ -17,6 +19,8 @@ const REASONS = {
   VolumeDataMissing: 'Warning',
   VolumeNotOurs: 'Warning',
   ReclaimRefused: 'Warning',
+  DiscoveryRefused: 'Warning',
+  CleaningFailed: 'Warning',
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -9,6 +9,8 @@ export interface ClassView {
   readonly name: string;
   readonly provisioner: string;
   readonly reclaimPolicy: string;
+  /** Of its volumes, for the kubelet; undefined where there are none. */
+  readonly mountOptions?: readonly string[];
 }
 
 /** What the API server itself says, at this moment and not some time ago. */

@@ -25,6 +25,8 @@ export interface VolumeView {
   readonly claim?: ClaimReference | undefined;
   readonly hasFinalizer: boolean;
   readonly pool?: string | undefined;
+  /** It is a disk that was found. */
+  readonly isDiscovered?: true;
 }
 
 export function readVolumeView(object: KubeObject): VolumeView {
@@ -42,6 +44,7 @@ export function readVolumeView(object: KubeObject): VolumeView {
     claim: claimIn(object),
     hasFinalizer: Array.isArray(finalizers) && finalizers.includes(FINALIZER),
     pool: textAt(object, 'metadata', 'annotations', OURS.pool),
+    ...(textAt(object, 'metadata', 'annotations', OURS.discovered) === 'true' ? { isDiscovered: true } : {}),
   };
 }
 

@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Agent } from '../agent/agent.ts';
+import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
+import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
 import { AgentMetrics } from '../agent/metrics.ts';
 import { OtherHostname } from '../agent/node-identity.ts';
@@ -48,6 +50,7 @@ async function run(
     config,
     node: options.nodeName,
     settings: { classes, modePattern },
+    discovery: await loadDiscoveryConfig(options.discoveryConfig, { ...options, logger: log }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,
@@ -80,6 +83,7 @@ function isStartFault(error: unknown): error is Error {
     error instanceof StartFault ||
     error instanceof KubeConfigError ||
     error instanceof OtherHostname ||
+    error instanceof DiscoveryConfigInvalid ||
     error instanceof FileFault
   );
 }

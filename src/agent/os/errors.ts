@@ -127,7 +127,7 @@ function isOurs(path: string): boolean {
 }
 
 /** The name of a system call's error; errors of Node itself have codes too, but no number. */
-function errnoOf(error: unknown): string | undefined {
+export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof FileFault) return undefined;
   const { code, errno }: NodeJS.ErrnoException = error;
   return errno === undefined ? undefined : code;

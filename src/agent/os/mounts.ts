@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 
 export interface Mount {
   readonly id: number;
+  /** Of the filesystem, as `major:minor`. */
+  readonly device: string;
   readonly point: string;
+  /** Of the filesystem, such as `ext4`. */
+  readonly type: string;
+  /** What is mounted: a device's path where it is on one. */
+  readonly source: string;
   /** The mount itself or the filesystem in it is read-only. */
   readonly isReadOnly: boolean;
 }
@@ -17,7 +23,7 @@ export async function mountsWithin(absolutePath: string): Promise<string[]> {
   return pointsWithin(await mounts(), absolutePath);
 }
 
-export function pointsWithin(all: readonly Mount[], absolutePath: string): string[] {
+export function pointsWithin(all: readonly Pick<Mount, 'point'>[], absolutePath: string): string[] {
   const below = absolutePath.endsWith('/') ? absolutePath : `${absolutePath}/`;
   return all
     .map(({ point }) => point)
@@ -30,11 +36,12 @@ export function parseMounts(text: string): Mount[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [id = '', , , , point = '', options = '', ...rest] = line.split(' ');
+      const [id = '', , device = '', , point = '', options = '', ...rest] = line.split(' ');
       // Any number of optional fields, a dash, then type, source and the filesystem's own options.
-      const ofFilesystem = rest[rest.indexOf('-') + 3] ?? '';
+      const [type = '', source = '', ofFilesystem = ''] = rest.slice(rest.indexOf('-') + 1);
       const isReadOnly = [options, ofFilesystem].some((list) => list.split(',').includes('ro'));
-      return { id: Number(id), point: unescaped(point), isReadOnly };
+      const [at, from] = [unescaped(point), unescaped(source)];
+      return { id: Number(id), device, point: at, type, source: from, isReadOnly };
     });
 }
 

@@ -9,13 +9,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { readDiscoveryConfig } from '../../src/agent/discovery/config.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
+import { ROOT } from '../offline/tlv.ts';
 import { quickened } from './agents.ts';
+import { ensureBinaries } from './binaries.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
 import { bind, MIB, mountTmpfs, unmount } from './disks.ts';
+import { run } from './run.ts';
 import { type Claim, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
 import { waitFor } from './wait.ts';
 
@@ -93,7 +96,7 @@ describe('the discovery of disks', function () {
     });
 
   const claim = (name: string, storageClassName: string, spec: object = {}) =>
-    served.create<Claim>(CLAIMS, {
+    served.create(CLAIMS, {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: { name, namespace: 'default' },
@@ -362,6 +365,43 @@ describe('the discovery of disks', function () {
       await offered(path, foreign);
       await takenAway(path);
     }
+  });
+
+  it("takes over the static provisioner's volume, and cleans it when its claim is gone", async () => {
+    const path = disks.loopmount('disks', 'taken', '20M');
+    unmount(path);
+    const { spec } = (await served.list<Volume>(VOLUMES))[0]!;
+    const { claimRef: _none, ...kept } = spec;
+    const foreign = await served.create<Volume>(VOLUMES, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: 'local-pv-5d6e7f80' },
+      spec: { ...kept, storageClassName: 'disks', local: { path }, volumeMode: 'Filesystem' },
+    });
+    execFileSync('mount', [join(disks.directory('.'), 'disks-taken.img'), path]);
+    await claim('taken', 'disks', { volumeName: foreign.metadata.name });
+    await served.bound('taken');
+    writeFileSync(join(path, 'file'), 'data');
+    const guide = readFileSync(`${ROOT}docs/discovery.md`, 'utf8');
+    const [, steps] = /```sh\n( *NODE=.*?)```/s.exec(guide)!;
+    const names = steps!.replace(/NODE=\S+ VOLUME=\S+/, `NODE=${NODE} VOLUME=${foreign.metadata.name}`);
+    const { kubectl } = await ensureBinaries(['kubectl']);
+    const env = {
+      PATH: `${dirname(kubectl)}:${process.env['PATH']}`,
+      KUBECONFIG: served.plane.kubeconfig(),
+    };
+    const { code, stderr } = await run('sh', ['-c', names], { env });
+    expect([code, stderr]).to.deep.equal([0, '']);
+    await waitFor('the record to know it', () =>
+      records().some((file) =>
+        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes('5d6e7f80'),
+      ),
+    );
+    await served.remove(`${CLAIMS}/taken`);
+    const volume = await offered(path, foreign);
+    expect(volume.metadata.name).to.match(/^local-pv-[0-9a-f]{20}$/);
+    expect(contentOf(path)).to.deep.equal([]);
+    await takenAway(path);
   });
 
   it('offers a disk with data that it never saw before as it is', async () => {

@@ -67,13 +67,20 @@ function keepOffer(state: PlaceState, volume: VolumeView, record: DiscoveryRecor
   const known = record ?? recordFor(state, volume);
   const why = whyGone(state, record) ?? (volume.isDeleting ? 'it is being deleted' : undefined);
   if (why !== undefined) return withdraw(state, volume, known, why);
-  // A person may have taken the claim out of a volume: then what was in it is there all the same.
-  const wasUsed = known?.state === 'used' || known?.state === 'cleaning';
-  const isKnown = record?.volumeUid === volume.uid && (wasUsed || record.state === 'offered');
-  if (!known || isKnown) return steps(...stopped(state));
-  const as = wasUsed ? known : ({ ...known, state: 'offered', claim: undefined } as const);
-  const now = { ...as, volume: volume.name, volumeUid: volume.uid };
-  return steps(...stopped(state), { do: 'record', record: now });
+  return steps(...stopped(state), ...recordedOffer(volume, record, known));
+}
+
+/** Writes down that it is offered. A person may have taken a claim out of it: then what was in it is there all the same. */
+function recordedOffer(
+  { uid: volumeUid, name }: VolumeView,
+  record: DiscoveryRecord | undefined,
+  known: DiscoveryRecord | undefined,
+): Step[] {
+  const was = known?.state === 'used' || known?.state === 'cleaning' ? known.state : 'offered';
+  const isKnown = record?.volumeUid === volumeUid && record.state === was;
+  if (!known || isKnown) return [];
+  const claim = was === 'offered' ? undefined : known.claim;
+  return [{ do: 'record', record: { ...known, state: was, claim, volume: name, volumeUid } }];
 }
 
 /** Why nobody can use it; undefined also where that cannot be told. */

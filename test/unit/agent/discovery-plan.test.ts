@@ -31,7 +31,8 @@ function words(step: Step): string {
       return `release ${step.volume.uid} as ${step.as}`;
     case 'say':
       return `${step.reason}: ${step.message}`;
-    default:
+    case 'forget':
+    case 'stop-cleaning':
       return step.do;
   }
 }

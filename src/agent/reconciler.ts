@@ -180,6 +180,9 @@ export class Reconciler {
       if (claim.volumeName === undefined && claim.selectedNode === site.node) {
         tell(said, aboutClaim(claim), 'ProvisioningFailed', message, { path });
       }
+      if (isGrowing(claim, caches.volumes.at(path))) {
+        tell(said, aboutClaim(claim), 'ExpansionFailed', message, { path });
+      }
     }
     for (const volume of caches.volumes.at(path)) {
       if (volume.phase === 'Released' && volume.hasFinalizer) {
@@ -229,6 +232,10 @@ export class Reconciler {
     }
   }
 }
+
+/** One of these volumes is its own, and not yet as large as it asks. */
+const isGrowing = ({ volumeName, requestBytes }: ClaimView, volumes: readonly VolumeView[]): boolean =>
+  volumes.some(({ name, capacityBytes }) => name === volumeName && capacityBytes < requestBytes);
 
 /** Faults of one path that stay until somebody mends them. */
 const OF_THE_PATH = [PathBlocked, LedgerUnreadable, VolumeTaken, BackendMissing];

@@ -11,8 +11,8 @@ export type FsType = (typeof FILESYSTEMS)[number];
 
 /** Below that, mkfs.xfs refuses. */
 const XFS_MIN_BYTES = 300 * 2 ** 20;
-/** Below that, there is no room for the filesystem itself. */
-const EXT4_MIN_BYTES = 2 ** 20;
+/** Below that, there is no room for the filesystem itself, or for a few files in a directory with a limit. */
+const MIN_BYTES = 2 ** 20;
 
 /** `parameters` of a StorageClass, read. Sizes are bytes. */
 export interface ClassParameters {
@@ -133,6 +133,6 @@ function faultOf(name: string, parameters: Readonly<Record<string, unknown>>, me
 }
 
 function smallest(backend: BackendName, fsType: FsType): number {
-  if (backend !== 'loop' && backend !== 'lvm') return 0;
-  return fsType === 'xfs' ? XFS_MIN_BYTES : EXT4_MIN_BYTES;
+  if (backend === 'directory' || backend === 'tmpfs') return 0;
+  return fsType === 'xfs' ? XFS_MIN_BYTES : MIN_BYTES;
 }

@@ -13,6 +13,8 @@ export type FsType = (typeof FILESYSTEMS)[number];
 const XFS_MIN_BYTES = 300 * 2 ** 20;
 /** Below that, a journal takes much of it, or there is none at all, and a power cut damages the filesystem. */
 const EXT4_MIN_BYTES = 8 * 2 ** 20;
+/** Below that, there is no room for a few files in a directory with a limit. */
+const MIN_BYTES = 2 ** 20;
 
 /** `parameters` of a StorageClass, read. Sizes are bytes. */
 export interface ClassParameters {
@@ -133,6 +135,15 @@ function faultOf(name: string, parameters: Readonly<Record<string, unknown>>, me
 }
 
 function smallest(backend: BackendName, fsType: FsType): number {
-  if (backend !== 'loop' && backend !== 'lvm') return 0;
-  return fsType === 'xfs' ? XFS_MIN_BYTES : EXT4_MIN_BYTES;
+  switch (backend) {
+    case 'directory':
+    case 'tmpfs':
+      return 0;
+    case 'btrfs':
+    case 'quota':
+      return MIN_BYTES;
+    case 'loop':
+    case 'lvm':
+      return fsType === 'xfs' ? XFS_MIN_BYTES : EXT4_MIN_BYTES;
+  }
 }

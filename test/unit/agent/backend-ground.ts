@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { expect } from 'chai';
 import type { Backend, Made, Owner, VolumeOptions } from '../../../src/agent/backends/backend.ts';
+import { FileFault, faultOf } from '../../../src/agent/os/errors.ts';
 import { Trash } from '../../../src/agent/trash.ts';
 import { systemClock } from '../../../src/cluster/clock.ts';
 import type { BeforeEffect } from '../../../src/cluster/effect.ts';
@@ -40,6 +41,8 @@ export interface Implementation {
   readonly cannotGrow?: boolean;
   /** What `taken` says of a volume: nothing at all by default. */
   readonly takes?: 'what is written' | 'its size';
+  /** Makes what was just written count in `taken`; absent where it does so at once. */
+  readonly settle?: (world: World) => void;
   /** Takes volumes out of their places, as a reboot does; absent where they stay there. */
   readonly reboot?: (world: World) => void;
   /** What there is beside the pool of that which volumes are made from: devices, subvolumes, ids. */
@@ -119,7 +122,8 @@ export function flood(
     fsyncSync(opened);
     return { bytes, code: undefined };
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return { bytes, code: String(error.code) };
+    const fault = faultOf(error, { doing: 'write', path: file, directory: file });
+    if (fault instanceof FileFault) return { bytes, code: fault.code };
     throw error;
   } finally {
     closeSync(opened);

@@ -57,6 +57,7 @@ export function itKeepsSizes(ground: Ground): void {
       await backend.make(PATH, wanted);
       const before = (await takenOf()) ?? 0;
       const { bytes } = flood(world.at(PATH, 'flood'), size / 2);
+      implementation.settle?.(world);
       const after = (await takenOf()) ?? 0;
       if (implementation.takes === 'what is written')
         expect(after - before).to.be.within(bytes * 0.9, bytes * 1.5);

@@ -128,7 +128,8 @@ describe('volumes with a size', function () {
         if (CANNOT_GROW.includes(storageClass)) {
           await grow(one, `${mebibytes * 2}Mi`);
           const why = /^`resize2fs .* failed: .*Permission denied to resize filesystem/s;
-          return await served.told('PersistentVolumeClaim', one, 'ExpansionFailed', why);
+          await served.told('PersistentVolumeClaim', one, 'ExpansionFailed', why);
+          return;
         }
         const path = pathOf(await served.bound(one));
         const before = sha256(join(path, 'flood'));

@@ -2,6 +2,8 @@ import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { ToolFailed, type Tools } from '../os/tools.ts';
 
+/** What statfs(2) calls btrfs. */
+const BTRFS_MAGIC = 0x91_23_68_3e;
 /** What btrfs numbers the top directory of every subvolume with, and no other directory. */
 const SUBVOLUME_INODE = 256;
 /** What `btrfs` says of a qgroup, or of all, where there is none. */
@@ -22,10 +24,15 @@ export interface Counted {
   readonly limit: number | undefined;
 }
 
-/** True for a directory that is a subvolume, on btrfs. */
+export async function isOnBtrfs(directory: Directory): Promise<boolean> {
+  const { type } = await directory.space();
+  return type === BTRFS_MAGIC;
+}
+
+/** True for a directory that is a subvolume; on other filesystems, the number is any directory's. */
 export async function isSubvolume(directory: Directory): Promise<boolean> {
   const { ino } = await directory.ownStatus();
-  return ino === SUBVOLUME_INODE;
+  return ino === SUBVOLUME_INODE && (await isOnBtrfs(directory));
 }
 
 /** Subvolumes and the quota groups in which btrfs counts what is in each of them. */

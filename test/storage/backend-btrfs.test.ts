@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
 import type { Backend } from '../../src/agent/backends/backend.ts';
@@ -9,7 +9,15 @@ import { Tools } from '../../src/agent/os/tools.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { itKeepsTheContract } from '../unit/agent/backend-contract.ts';
 import { emptyTrash, flood } from '../unit/agent/backend-ground.ts';
-import { inWorld, needRoot, PATH, rejection, SIBLING, type World } from '../unit/agent/disk-world.ts';
+import {
+  crashEverywhere,
+  inWorld,
+  needRoot,
+  PATH,
+  rejection,
+  SIBLING,
+  type World,
+} from '../unit/agent/disk-world.ts';
 import { mountBtrfs, openBtrfs, qgroups, subvolumes } from './btrfs-world.ts';
 import { kitOf } from './mounted-world.ts';
 import { runProgram } from './run-program.ts';
@@ -45,8 +53,35 @@ describe('btrfs', () => {
     await backend.retire(PATH, 'one');
     await backend.discard(SIBLING);
     await emptyTrash(world, backend);
-    // The kernel does it, some time after the subvolume is deleted.
-    await waitFor('no qgroup', () => qgroups(world).length === 0);
+    expect(readdirSync(world.at('.tlv/qgroups')).sort()).to.deep.equal(['256', '257']);
+    // The kernel has to clear the subvolumes away first, which it does after a while.
+    await waitFor('no qgroup', async () => {
+      await emptyTrash(world, backend);
+      return qgroups(world).length === 0;
+    });
+    await emptyTrash(world, backend);
+    expect(readdirSync(world.at('.tlv/qgroups'))).to.deep.equal([]);
+  });
+
+  it('keeps track of qgroups and subvolumes wherever the agent dies', async () => {
+    await crashEverywhere({
+      prepare: async (world) => {
+        mountBtrfs(world);
+        const backend = await openBtrfs(world);
+        await backend.make(PATH, wanted);
+        await backend.retire(PATH, 'one');
+      },
+      run: async (world, before) => await emptyTrash(world, await openBtrfs(world, before)),
+      async check(world, crashedAt) {
+        expect(subvolumes(world), crashedAt).to.deep.equal([]);
+        const [left = 'none'] = qgroups(world);
+        // Gone by itself, or written down for later.
+        expect(
+          ['none', ...readdirSync(world.at('.tlv/qgroups')).map((id) => `0/${id}`)],
+          crashedAt,
+        ).to.include(left);
+      },
+    });
   });
 
   given('finishes in place what is a subvolume there, and empty', async (world, backend) => {

@@ -46,7 +46,7 @@ class BtrfsBackend implements Backend {
     this.#tools = tools;
     this.#qgroups = new Qgroups(tools);
     this.#directories = new DirectoryBackend(pool);
-    this.remover = new SubvolumeRemover(tools, this.#qgroups);
+    this.remover = new SubvolumeRemover({ pool, tools }, this.#qgroups);
   }
 
   source(): Source {

@@ -66,7 +66,7 @@ describe('the policies on agents', function () {
         status?.observedGeneration === metadata.generation;
       return items.every(isSeen) && items;
     });
-    expect(policies).to.have.length(8);
+    expect(policies).to.have.length(9);
     for (const { metadata, status } of policies) {
       expect(status?.typeChecking?.expressionWarnings ?? [], metadata.name).to.deep.equal([]);
     }
@@ -76,6 +76,7 @@ describe('the policies on agents', function () {
     it('let an agent make, change and delete its own', async () => {
       await accepted(agent.create(VOLUMES, volume('own', 'node-1')));
       await accepted(agent.patch(`${VOLUMES}/own`, annotate({ 'local.tars.io/pool': 'other' })));
+      await accepted(agent.patch(`${VOLUMES}/own`, { spec: { capacity: { storage: '6Gi' } } }));
       await accepted(agent.patch(`${VOLUMES}/own`, { metadata: { finalizers: ['local.tars.io/volume'] } }));
       await accepted(agent.delete(`${VOLUMES}/own`));
       await accepted(agent.patch(`${VOLUMES}/own`, { metadata: { finalizers: null } }));
@@ -138,6 +139,27 @@ describe('the policies on agents', function () {
       await refused(
         agent.create(VOLUMES, { ...object, spec: { ...rest, hostPath: local } }),
         'denied request: spec.local: Required value: ',
+      );
+    });
+
+    it('let disks be discovered for any class, by the node that has them, and no other volume be called so', async () => {
+      const discovered = (hostname: string) => {
+        const { metadata, ...object } = volume('disk', hostname, { storageClass: 'disks' });
+        const annotations = { ...metadata.annotations, 'local.tars.io/discovered': 'true' };
+        return { ...object, metadata: { ...metadata, annotations } };
+      };
+      await refused(agent.create(VOLUMES, discovered('node-2')), 'spec.nodeAffinity.required');
+      await accepted(agent.create(VOLUMES, discovered('node-1')));
+      await accepted(agent.patch(`${VOLUMES}/disk`, annotate({ a: 'b' })));
+      await refused(
+        agent.patch(`${VOLUMES}/disk`, annotate({ 'local.tars.io/discovered': 'false' })),
+        'denied request: spec.storageClassName: Forbidden: "disks": ',
+      );
+      await accepted(agent.delete(`${VOLUMES}/disk`));
+      await cluster.stored(VOLUMES, volume('foreign', 'node-1', { storageClass: 'nfs' }));
+      await refused(
+        agent.patch(`${VOLUMES}/foreign`, annotate({ 'local.tars.io/discovered': 'true' })),
+        'denied request: spec.storageClassName: Forbidden: "nfs": ',
       );
     });
 

@@ -1,14 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readDiscoveryConfig } from '../../src/agent/discovery/config.ts';
 import { loadKubeConfig } from '../../src/cluster/kube-config.ts';
 import type { Logger } from '../../src/cluster/observer.ts';
 import { agentLeaseName } from '../../src/tars/agent-lease.ts';
+import { DEFAULT_SETTINGS, parseClasses } from '../../src/tars/settings.ts';
 import { SELECTED_NODE } from '../../src/tars/vocabulary.ts';
+import { needRoot } from '../unit/agent/disk-world.ts';
 import { AgentCluster } from './agent-policies-cluster.ts';
 import { CAPACITIES, CLAIMS, LEASES, VOLUMES } from './agent-policies-objects.ts';
-import { Agents } from './agents.ts';
+import { Agents, quickened } from './agents.ts';
 import type { KubeObject } from './api.ts';
+import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
 import { waitFor } from './wait.ts';
 
 /** Real agents, each with the token of its pod and no right but what deploy/ gives: that is enough for all they do. */
@@ -17,8 +21,12 @@ const NODES = ['node-1', 'node-2'];
 const PODS = '/api/v1/namespaces/default/pods';
 
 interface Stored extends KubeObject {
-  readonly spec: { readonly nodeName?: string; readonly volumeName?: string };
-  readonly status: { readonly phase: string };
+  readonly spec: { readonly nodeName?: string; readonly volumeName?: string; readonly capacity?: Capacity };
+  readonly status: { readonly phase: string; readonly capacity?: Capacity };
+}
+
+interface Capacity {
+  readonly storage: string;
 }
 
 describe('agents with their own rights', function () {
@@ -67,7 +75,7 @@ describe('agents with their own rights', function () {
     });
   });
 
-  it('serve a claim that the scheduler places, and remove its volume after it', async () => {
+  it('serve a claim that the scheduler places, let it grow, and remove its volume after it', async () => {
     await cluster.given('data', undefined);
     await cluster.stored(PODS, {
       metadata: { name: 'user' },
@@ -84,6 +92,13 @@ describe('agents with their own rights', function () {
     expect((await get(`${VOLUMES}/${spec.volumeName}`)).metadata!.labels).to.include({
       'kubernetes.io/hostname': nodeName,
     });
+    await cluster.kubectl('patch', 'sc/t-storage-class', '-p', '{"allowVolumeExpansion":true}');
+    const grown = { spec: { resources: { requests: { storage: '6Gi' } } } };
+    await cluster.kubectl('patch', 'pvc/data', '-p', JSON.stringify(grown));
+    await waitFor('claim and volume to be larger', async () => {
+      const [claim, volume] = [await get(`${CLAIMS}/data`), await get(`${VOLUMES}/${spec.volumeName}`)];
+      return claim.status.capacity?.storage === '6Gi' && volume.spec.capacity?.storage === '6Gi';
+    });
     await cluster.kubectl('delete', 'pod/user', 'pvc/data', '--timeout=20s');
     await cluster.kubectl('wait', `pv/${spec.volumeName}`, '--for=delete', '--timeout=30s');
   });
@@ -94,6 +109,52 @@ describe('agents with their own rights', function () {
     await waitFor('it to be given back', async () => {
       const { metadata } = await get(path);
       return metadata!.annotations?.[SELECTED_NODE] === undefined;
+    });
+  });
+
+  describe('and disks', () => {
+    let disks: DiscoveryDisks;
+    before(needRoot);
+    before(() => {
+      disks = new DiscoveryDisks();
+    });
+    after(() => disks?.remove());
+
+    it('offer them, and clean them after their claims', async () => {
+      const directory = disks.directory('disks');
+      const discovery = readDiscoveryConfig(
+        new Map([
+          ['storageClassMap', `disks: {hostDir: ${directory}, mountDir: ${directory}}`],
+          ['setPVOwnerRef', 'true'],
+        ]),
+      );
+      await cluster.stored('/apis/storage.k8s.io/v1/storageclasses', {
+        metadata: { name: 'disks' },
+        provisioner: 'kubernetes.io/no-provisioner',
+        volumeBindingMode: 'Immediate',
+      });
+      await agents.stop('node-1');
+      const classes = parseClasses('t-storage-class=on-demand,disks=discovery');
+      const settings = { ...DEFAULT_SETTINGS, classes };
+      const config = await configOf('node-1');
+      await agents.start('node-1', { config, logger, discovery, settings, clock: quickened(10) });
+      const path = disks.tmpfs('disks', 'one');
+      await cluster.stored(CLAIMS, {
+        metadata: { name: 'on-disk' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'disks',
+          resources: { requests: { storage: '1Mi' } },
+        },
+      });
+      await waitFor('it to be bound', async () => (await get(`${CLAIMS}/on-disk`)).status.phase === 'Bound');
+      writeFileSync(join(path, 'file'), 'data');
+      await cluster.kubectl('delete', 'pvc/on-disk', '--timeout=20s');
+      await waitFor('it to be offered again', async () => {
+        const { items } = await get<{ items: Stored[] }>(VOLUMES);
+        return items.some(({ status }) => status.phase === 'Available');
+      });
+      expect(contentOf(path)).to.deep.equal([]);
     });
   });
 

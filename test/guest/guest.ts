@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Component } from '../controlplane/component.ts';
 import { succeed } from '../controlplane/run.ts';
 import { makeInitramfs } from './initramfs.ts';
+import { unpackKernel } from './kernel-image.ts';
 import { Line } from './line.ts';
 import { assembleMachine } from './machine.ts';
 
@@ -74,6 +75,7 @@ export class Guest {
 
   static async #assemble(folder: string, { disks = [], memory = '2G' }: GuestOptions): Promise<Guest> {
     const machine = await assembleMachine(join(folder, 'libraries'));
+    const kernel = await unpackKernel(machine, folder);
     const initramfs = await makeInitramfs(machine, folder);
     const shared = join(folder, 'shared');
     mkdirSync(shared);
@@ -84,15 +86,21 @@ export class Guest {
     const line = await Line.listen(join(folder, 'line'));
     const argv = [
       ...machine.emulator,
-      ...['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', 'max', '-smp', '2', '-m', memory],
-      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
-      ...['-kernel', machine.kernel, '-initrd', initramfs, '-append', COMMAND_LINE],
+      ...words(`-accel tcg,thread=multi -machine pc -cpu max -smp 2 -m ${memory}`),
+      ...words('-nodefaults -no-user-config -no-reboot -display none -serial stdio'),
+      '-kernel',
+      kernel,
+      '-initrd',
+      initramfs,
+      '-append',
+      COMMAND_LINE,
       ...share('host', '/', ',readonly=on'),
       ...share('guest', shared),
-      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=line,path=${line.path}`],
-      ...['-device', 'virtserialport,nr=1,chardev=line'],
-      ...['-netdev', 'user,id=network', '-device', 'virtio-net-pci,netdev=network,romfile='],
-      ...['-device', 'virtio-rng-pci'],
+      ...words('-device virtio-serial-pci -device virtserialport,nr=1,chardev=line -chardev'),
+      `socket,id=line,path=${line.path}`,
+      // A ROM would be to boot from the network.
+      ...words('-netdev user,id=network -device virtio-net-pci,netdev=network,romfile='),
+      ...words('-device virtio-rng-pci'),
       ...images.flatMap((image) => ['-drive', `file=${image},format=raw,if=virtio`]),
     ];
     return new Guest(folder, argv, line);
@@ -152,13 +160,13 @@ export class Guest {
     const folder = join(this.shared, id);
     mkdirSync(folder);
     const variables = { PATH: process.env['PATH'] ?? '', HOME: '/root', ...env };
-    const words = [
+    const command = [
       'env',
       '-i',
       ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
       ...argv,
     ];
-    writeFileSync(join(folder, 'command'), `cd ${quoted(cwd)} && exec ${words.map(quoted).join(' ')}\n`);
+    writeFileSync(join(folder, 'command'), `cd ${quoted(cwd)} && exec ${command.map(quoted).join(' ')}\n`);
     const ended = new AbortController();
     const followed = onOutput && follow(join(folder, 'stdout'), onOutput, ended.signal);
     try {
@@ -183,6 +191,8 @@ export class Guest {
     throw new GuestError(`guest: ${argv.join(' ')}: exit code ${exitCode}\n${stderr}`);
   }
 }
+
+const words = (text: string): string[] => text.split(' ');
 
 /** A folder of this machine, by 9p. */
 function share(name: string, path: string, more = ''): string[] {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlFile } from '../../scripts/image/debian-control.ts';
-import { type DebianPackage, debianPackages } from '../../scripts/image/debian.ts';
+import { DebianError, type DebianPackage, debianPackages } from '../../scripts/image/debian.ts';
 
 /** What plays a machine, and what runs on it first. The kernel comes by the name of a package without files. */
 const PACKAGES = [
@@ -11,6 +11,7 @@ const PACKAGES = [
   'qemu-system-common',
   'qemu-system-data',
   'seabios',
+  'xz-utils',
 ] as const;
 
 /** The libraries that qemu is linked with, beside the C library. */
@@ -65,8 +66,9 @@ const MULTIARCH = 'x86_64-linux-gnu';
 
 /** Where everything is that a guest is made of. */
 export interface Machine {
-  /** qemu, by argv: an environment of its own is part of it. */
+  /** qemu and xz, by argv: an environment of their own is part of it. */
   readonly emulator: readonly string[];
+  readonly xz: readonly string[];
   readonly kernel: string;
   /** The kernel's modules, folders in folders. */
   readonly modules: string;
@@ -79,10 +81,9 @@ export interface Machine {
  * @param folder - a new one: links are enough, but the names in the cache may have colons, which part a path
  */
 export async function assembleMachine(folder: string): Promise<Machine> {
-  const [image, busybox, qemu, modulesOfQemu, data, seabios] = await debianPackages(PACKAGES);
-  const [kernel] = await debianPackages([kernelOf(image)]);
+  const { busybox, qemu, modulesOfQemu, data, seabios, xz, kernel, libraries } = await fetchMachine();
   mkdirSync(folder);
-  for (const one of await debianPackages(LIBRARIES)) linkLibraries(one, folder);
+  for (const one of libraries) linkLibraries(one, folder);
   return {
     emulator: [
       'env',
@@ -95,10 +96,31 @@ export async function assembleMachine(folder: string): Promise<Machine> {
       '-L',
       join(seabios.folder, 'usr/share/seabios'),
     ],
+    xz: ['env', `LD_LIBRARY_PATH=${folder}`, join(xz.folder, 'usr/bin/xz')],
     kernel: named(join(kernel.folder, 'boot'), 'vmlinuz-'),
     modules: named(join(kernel.folder, 'lib/modules'), ''),
     busybox: join(busybox.folder, 'bin/busybox'),
   };
+}
+
+async function fetchMachine() {
+  const [image, busybox, qemu, modulesOfQemu, data, seabios, xz] = await debianPackages(PACKAGES);
+  const [kernel] = await debianPackages([kernelOf(image)]);
+  const libraries = await debianPackages(LIBRARIES);
+  return { busybox, qemu, modulesOfQemu, data, seabios, xz, kernel, libraries };
+}
+
+/** Why there are no guests here; undefined where there are. */
+export async function guestsMissing(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `${process.platform} ${process.arch}: guests run this machine's programs, and are made for linux x64 only`;
+  try {
+    await fetchMachine();
+  } catch (error) {
+    if (!(error instanceof DebianError)) throw error;
+    return error.message;
+  }
+  return undefined;
 }
 
 /** Which kernel is Debian's present one. */

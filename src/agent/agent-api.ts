@@ -1,8 +1,9 @@
 import type { ApiWriter } from '../cluster/api-writer.ts';
+import { type Clock, systemClock } from '../cluster/clock.ts';
 import { ApiStatusError } from '../cluster/faults.ts';
+import { claimPath, freeClaim } from '../cluster/free-claim.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { isRecord, textAt } from '../tars/json.ts';
-import type { PersistentVolume } from '../tars/persistent-volume.ts';
 import { bytesOf } from '../tars/quantity.ts';
 import type { Settings } from '../tars/settings.ts';
 import { FINALIZER, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
@@ -12,8 +13,6 @@ import { type ClaimReference, readVolumeView, type VolumeView } from './volume-v
 
 const VOLUMES = '/api/v1/persistentvolumes';
 const volumePath = (name: string): string => `${VOLUMES}/${encodeURIComponent(name)}`;
-const claimPath = ({ namespace, name }: { namespace: string; name: string }): string =>
-  `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
 
 /** A volume of the wanted name is there already, and it is not the one that was to be made. */
 export class VolumeTaken extends Error {
@@ -25,14 +24,25 @@ export class Outdated extends Error {
   override readonly name = 'Outdated';
 }
 
+/** What is told of a volume when it is made, as far as it is looked at here. */
+export interface NewVolume {
+  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly local: { readonly path: string };
+    readonly claimRef?: { readonly uid: string };
+  };
+}
+
 /** The few calls by which an agent changes the cluster; each may be made again after a crash. */
 export class AgentApi {
   readonly #writer: ApiWriter;
   readonly #settings: Settings;
+  readonly #clock: Clock;
 
-  constructor(writer: ApiWriter, settings: Settings) {
+  constructor(writer: ApiWriter, settings: Settings, clock: Clock = systemClock) {
     this.#writer = writer;
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   async look(volume: string | undefined, claim: ClaimReference | undefined): Promise<LiveLook> {
@@ -43,7 +53,7 @@ export class AgentApi {
   }
 
   /** @throws {VolumeTaken | Outdated} where the name is not free */
-  async createVolume(volume: PersistentVolume): Promise<void> {
+  async createVolume(volume: NewVolume): Promise<void> {
     const { name } = volume.metadata;
     try {
       await this.#writer.create(VOLUMES, volume);
@@ -107,12 +117,7 @@ export class AgentApi {
 
   /** Takes back the scheduler's choice, and with it the label by which the claim came here. */
   async handBack(claim: ClaimView): Promise<void> {
-    const metadata = {
-      resourceVersion: claim.resourceVersion,
-      annotations: { [SELECTED_NODE]: null },
-      labels: { [OURS.node]: null },
-    };
-    await this.#ifThere(this.#writer.patch(claimPath(claim), { metadata }, 'merge'));
+    await this.#ifThere(freeClaim(this.#writer, claim, { clock: this.#clock }));
   }
 
   /** Writes the label that the webhook would have written, had it been there. */
@@ -160,7 +165,7 @@ const STILL: Readonly<Record<'released' | 'unbound' | 'deleted', (volume: Volume
 };
 
 /** An answer that was lost: the volume is there, as it was to be made. */
-function isThatVolume(there: VolumeView, { metadata, spec }: PersistentVolume): boolean {
+function isThatVolume(there: VolumeView, { metadata, spec }: NewVolume): boolean {
   return (
     there.hasFinalizer &&
     there.pool === metadata.annotations[OURS.pool] &&

@@ -9,6 +9,7 @@ import type { Logger } from '../cluster/observer.ts';
 import { WorkQueue } from '../cluster/work-queue.ts';
 import type { Settings } from '../tars/settings.ts';
 import { AgentApi } from './agent-api.ts';
+import type { DiscoveryConfig } from './discovery/config.ts';
 import { routeUnrouted } from './look-up.ts';
 import type { AgentObserver } from './metrics.ts';
 import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly maxDeleteRate: number;
   readonly requireMountPoint: boolean;
   readonly allowOtherHostname: boolean;
+  /** Disks that are mounted on the node, and are to be offered as they are. */
+  readonly discovery?: DiscoveryConfig | undefined;
   readonly logger: Logger;
   readonly observer?: AgentObserver;
   readonly clock?: Clock;
@@ -68,7 +71,7 @@ export class Agent {
     this.#clock = clock;
     this.#writer = new ApiWriter(config, { rate: RATE, clock, ...(beforeEffect ? { beforeEffect } : {}) });
     this.#reader = new ApiReader(config, clock);
-    this.#api = new AgentApi(this.#writer, settings);
+    this.#api = new AgentApi(this.#writer, settings, clock);
     this.#events = new EventRecorder({
       writer: this.#writer,
       component: COMPONENT,
@@ -96,7 +99,7 @@ export class Agent {
   }
 
   /** What metrics are read from; undefined until it runs. */
-  get running(): Pick<Running, 'caches' | 'health' | 'trash'> | undefined {
+  get running(): Pick<Running, 'caches' | 'health' | 'trash' | 'discovery'> | undefined {
     return this.#running;
   }
 

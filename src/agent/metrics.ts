@@ -143,15 +143,31 @@ export class AgentMetrics implements AgentObserver {
       'Volumes whose data cannot be removed; the log says why.',
       () => agent.running?.trash?.figures.stuck,
     );
+    const all = () => [...(agent.running?.caches.volumes.all() ?? [])];
+    this.#phases('tlv_agent_volumes', 'Volumes of this node by phase.', all);
+    const discovered = () => all().filter(({ isDiscovered }) => isDiscovered);
+    this.#phases('tlv_agent_discovered_volumes', 'Disks that were found and offered, by phase.', discovered);
+    read(
+      'tlv_agent_discovery_cleaning',
+      'Disks whose data is still being removed, so that they are offered to nobody.',
+      () => agent.running?.discovery?.figures.cleaning,
+    );
+    read(
+      'tlv_agent_discovery_refused',
+      'What is in the directories of disks and cannot be offered; Events of the node say why.',
+      () => agent.running?.discovery?.figures.refused,
+    );
+  }
+
+  #phases(name: string, help: string, all: () => readonly { readonly phase: string }[]): void {
     const volumes: Gauge<'phase'> = new Gauge({
-      name: 'tlv_agent_volumes',
-      help: 'Volumes of this node by phase.',
+      name,
+      help,
       labelNames: ['phase'],
-      registers,
+      registers: [this.registry],
       collect: () => {
-        const all = [...(agent.running?.caches.volumes.all() ?? [])];
         for (const phase of PHASES)
-          volumes.set({ phase }, all.filter((volume) => volume.phase === phase).length);
+          volumes.set({ phase }, all().filter((volume) => volume.phase === phase).length);
       },
     });
   }

@@ -11,6 +11,7 @@ import type { AgentApi } from './agent-api.ts';
 import type { AgentOptions } from './agent.ts';
 import { Caches, pathBelow } from './caches.ts';
 import { Capacity } from './capacity.ts';
+import { Discovery } from './discovery/discovery.ts';
 import type { Hands } from './execute.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { findOrphans, type Orphan } from './orphans.ts';
@@ -43,6 +44,8 @@ export class Running {
   readonly health: PoolHealth;
   readonly capacity: Capacity;
   readonly reconciler: Reconciler;
+  /** Undefined where the agent was told of no disks to discover. */
+  readonly discovery: Discovery | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
   #cancelLook: (() => void) | undefined;
@@ -76,7 +79,7 @@ export class Running {
       kit: { tools: new Tools({ ...parts.tools, ...hook }), memoryBytes: parts.memoryBytes },
       wanted: () => storagesOf(this.caches.classes.values()),
       remembered: () => rememberedPool({ writer, namespace, node, volumes: this.#ownVolumes() }),
-      hasVolumes: () => this.#volumesBelowRoot().length > 0,
+      hasVolumes: () => this.#knownVolumes().length > 0,
       changed: (what) => this.#poolChanged(what),
     });
     this.capacity = new Capacity({
@@ -90,6 +93,7 @@ export class Running {
       freeBytes: (storageClass) => this.#freeBytes(storageClass),
     });
     this.reconciler = this.#reconciler();
+    this.discovery = this.#discovery();
     this.#heartbeat = new Heartbeat({
       writer,
       namespace,
@@ -112,12 +116,14 @@ export class Running {
     await this.caches.synced();
     await this.health.start();
     this.#heartbeat.start();
+    this.discovery?.start();
     await this.capacity.publish();
   }
 
   async stop(): Promise<void> {
     this.#cancelLook?.();
     this.capacity.stop();
+    await this.discovery?.stop();
     await Promise.all([this.health.stop(), this.#heartbeat.stop(), this.caches.stop(), this.trash?.stop()]);
   }
 
@@ -170,10 +176,17 @@ export class Running {
       }),
       site: { node, hostname: identity.hostname, root },
       said: { events, logger },
+      ...(this.#parts.discovery ? { discovered: () => this.discovery?.wake() } : {}),
       ...(observer ? { observer: observer.work } : {}),
       spaceChanged: () => this.#lookSoon(),
       published: () => this.capacity.publish(),
     });
+  }
+
+  #discovery(): Discovery | undefined {
+    const { discovery: config, beforeEffect: before } = this.#parts;
+    if (!config) return undefined;
+    return new Discovery({ ...this.#parts, caches: this.caches, health: this.health, config, before });
   }
 
   /** Volumes come and go together, with the replicas of a server: one look, and one word, for all of them. */
@@ -199,6 +212,7 @@ export class Running {
       events.record(node, 'Warning', 'VolumePoolLost', message);
     }
     void this.capacity.publish();
+    this.discovery?.wake();
     this.addAll();
   }
 
@@ -211,6 +225,7 @@ export class Running {
     const trash = new Trash(pool.pool, {
       clock,
       maxDeleteRate,
+      removers: () => this.health.pool?.backends.removers() ?? [],
       observer: {
         deleted: (count) => observer?.trash.deleted(count),
         itemDone: (name) => logger.info({ volume: name }, `the data of volume ${name} is removed`),
@@ -227,6 +242,7 @@ export class Running {
   #classesChanged(): void {
     this.#tellUnserved();
     void this.capacity.publish();
+    this.discovery?.wake();
     this.addAll();
   }
 
@@ -262,13 +278,14 @@ export class Running {
       .map(({ name }) => name);
   }
 
-  #volumesBelowRoot(): VolumeView[] {
+  /** By which this node is not new. */
+  #knownVolumes(): VolumeView[] {
     return [...this.caches.volumes.all()].filter(
-      ({ path }) => pathBelow(this.#parts.root, path) !== undefined,
+      ({ path, isDiscovered }) => isDiscovered || pathBelow(this.#parts.root, path) !== undefined,
     );
   }
 
   #ownVolumes(): VolumeView[] {
-    return this.#volumesBelowRoot().filter(({ hasFinalizer }) => hasFinalizer);
+    return this.#knownVolumes().filter(({ hasFinalizer }) => hasFinalizer);
   }
 }

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Agent } from '../agent/agent.ts';
+import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
+import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
 import { AgentMetrics } from '../agent/metrics.ts';
 import { OtherHostname } from '../agent/node-identity.ts';
@@ -51,6 +53,7 @@ async function run(
     settings: { classes, modePattern },
     tools: { path: options.toolsPath, environment: process.env },
     memoryBytes: options.memoryLimit.bytesOf(totalmem()),
+    discovery: await loadDiscoveryConfig(options.discoveryConfig, { ...options, logger: log }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,
@@ -83,6 +86,7 @@ function isStartFault(error: unknown): error is Error {
     error instanceof StartFault ||
     error instanceof KubeConfigError ||
     error instanceof OtherHostname ||
+    error instanceof DiscoveryConfigInvalid ||
     error instanceof FileFault
   );
 }

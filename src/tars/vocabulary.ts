@@ -36,8 +36,12 @@ export const OURS = {
   pool: 'local.tars.io/pool',
   /** Annotation of a claim: `"true"` lets the agent serve a directory that somebody else filled. */
   adopt: 'local.tars.io/adopt',
+  /** Annotation of a claim, for a moment: the node that the scheduler's choice of was taken back. */
+  freedFrom: 'local.tars.io/freed-from',
   /** Annotation of volumes: `"true"` where a writer is stopped at the volume's size. */
   sizeEnforced: 'local.tars.io/size-enforced',
+  /** Annotation of volumes: `"true"` where the volume is a disk that somebody mounted, and not made by us. */
+  discovered: 'local.tars.io/discovered',
 } as const;
 
 /** Provisioner of the on-demand classes, and name of the CSIDriver that makes the scheduler ask for capacity. */

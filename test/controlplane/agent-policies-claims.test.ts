@@ -32,13 +32,33 @@ describe('the policy on claims that agents change', function () {
     await accepted(agent.patch(path, label({ 'local.tars.io/node': 'node-1' })));
     await accepted(
       agent.patch(path, {
-        metadata: { annotations: { [SELECTED_NODE]: null }, labels: { 'local.tars.io/node': null } },
+        metadata: {
+          annotations: { [SELECTED_NODE]: null, [OURS.freedFrom]: 'node-1' },
+          labels: { 'local.tars.io/node': null },
+        },
       }),
     );
+    await accepted(agent.patch(path, annotate({ [OURS.freedFrom]: null })));
     await refused(
       agent.patch(path, label({ 'local.tars.io/node': 'node-1' })),
       'selected-node]: Forbidden: "": ',
     );
+  });
+
+  it('lets an agent take its mark off a claim that is at another node by then, and nothing more', async () => {
+    const path = await cluster.given('moved', 'node-2', {
+      annotations: { [OURS.freedFrom]: 'node-1', [SELECTED_NODE]: 'node-2' },
+      labels: { 'local.tars.io/node': 'node-2' },
+    });
+    await refused(
+      agent.patch(path, annotate({ [SELECTED_NODE]: null })),
+      `metadata.annotations[${SELECTED_NODE}]: Forbidden: "": an agent may drop the scheduler's choice of its node`,
+    );
+    await refused(
+      agent.patch(path, label({ 'local.tars.io/node': null })),
+      'metadata.labels[local.tars.io/node]: Forbidden: "": ',
+    );
+    await accepted(agent.patch(path, annotate({ [OURS.freedFrom]: null })));
   });
 
   it('refuses whatever else of it', async () => {
@@ -47,6 +67,10 @@ describe('the policy on claims that agents change', function () {
       [
         annotate({ [SELECTED_NODE]: 'node-2' }),
         `metadata.annotations[${SELECTED_NODE}]: Forbidden: "node-2": an agent may drop`,
+      ],
+      [
+        annotate({ [OURS.freedFrom]: 'node-2' }),
+        `metadata.annotations[${OURS.freedFrom}]: Forbidden: "node-2": an agent may only mark claims as freed from its own node, node-1; `,
       ],
       [
         label({ 'local.tars.io/node': 'node-2' }),

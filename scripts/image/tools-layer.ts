@@ -15,12 +15,13 @@ export const PROGRAMS = [
   'resize2fs',
   'mkfs.xfs',
   'xfs_growfs',
-  'xfs_quota',
+  'setquota',
+  'repquota',
   'btrfs',
   'lvm',
 ];
 
-const PACKAGES = ['mount', 'util-linux', 'e2fsprogs', 'xfsprogs', 'btrfs-progs', 'lvm2'];
+const PACKAGES = ['mount', 'util-linux', 'e2fsprogs', 'xfsprogs', 'quota', 'btrfs-progs', 'lvm2'];
 
 /** The programs of the backends, each a file picked out of its package: no script, and nothing that would run one. */
 export interface Tools {

@@ -30,7 +30,8 @@ const SAYS: Readonly<
   resize2fs: { args: [], exit: 1, line: /^resize2fs \d/ },
   'mkfs.xfs': { args: ['-V'], line: /^mkfs\.xfs version \d/ },
   xfs_growfs: { args: ['-V'], line: /^xfs_growfs version \d/ },
-  xfs_quota: { args: ['-V'], line: /^xfs_quota version \d/ },
+  setquota: { args: ['--version'], line: /^Quota utilities version \d/ },
+  repquota: { args: ['--version'], line: /^Quota utilities version \d/ },
   btrfs: { args: ['--version'], line: /^btrfs-progs v\d/ },
   lvm: { args: ['lvcreate', '--version'], line: /^ {2}LVM version: +\d/m },
 };

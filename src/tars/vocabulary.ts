@@ -51,6 +51,18 @@ export const FINALIZER = 'local.tars.io/volume';
 
 /** The class of every template that we make. */
 export const STORAGE_CLASS = 't-storage-class';
+/**
+ * Further classes that are served wherever somebody makes them, and nowhere else: for backends that stop a writer at the
+ * claim's size. What a class really is its parameters say; these are the names of the examples in deploy/classes.
+ */
+export const BACKEND_CLASSES = [
+  't-storage-loop',
+  't-storage-loop-xfs',
+  't-storage-tmpfs',
+  't-storage-btrfs',
+  't-storage-quota',
+  't-storage-lvm',
+] as const;
 /** Newer TarsK8S makes its own templates with this class: recognised, never changed. */
 export const TARSK8S_STORAGE_CLASS = 'tars-storage-class';
 

@@ -14,12 +14,15 @@ import type { AgentObserver } from './metrics.ts';
 import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
 import type { ToolsOptions } from './os/tools.ts';
 import type { Reserve } from './reserve.ts';
+import type { Roots } from './roots.ts';
 import { type Parts, Running } from './running.ts';
 
 export interface AgentOptions {
   readonly config: KubeConfig;
   readonly node: string;
   readonly root: string;
+  /** More of them, for classes that name them. */
+  readonly otherRoots?: readonly string[];
   /** Where its Lease and its capacities are. */
   readonly namespace: string;
   readonly settings: Settings;
@@ -88,15 +91,25 @@ export class Agent {
     });
   }
 
-  /** What keeps the agent from doing its work; undefined when nothing does. */
+  get roots(): Roots {
+    const { root, otherRoots = [] } = this.#options;
+    return [root, ...otherRoots];
+  }
+
+  /** What keeps the agent from doing its work; undefined when nothing does. Other roots than the first have no part in it. */
   missing(): string | undefined {
+    return this.#running?.caches.missing() ?? this.faultAt(this.#options.root);
+  }
+
+  /** What keeps it from serving one of its roots. */
+  faultAt(root: string): string | undefined {
     if (!this.#running) return 'it is starting';
-    const { caches, health } = this.#running;
-    return caches.missing() ?? (health.pool ? undefined : health.why);
+    const health = this.#running.at(root)?.health;
+    return health?.pool ? undefined : health?.why;
   }
 
   /** What metrics are read from; undefined until it runs. */
-  get running(): Pick<Running, 'caches' | 'health' | 'trash'> | undefined {
+  get running(): Pick<Running, 'caches' | 'health' | 'at'> | undefined {
     return this.#running;
   }
 
@@ -120,7 +133,7 @@ export class Agent {
     this.#running = running;
     await running.start();
     if (this.#stopped.signal.aborted) return;
-    this.#queue.start((key) => running.reconciler.reconcile(key));
+    this.#queue.start((key) => running.reconcile(key));
     running.addAll();
     this.#lookUps = this.#lookUp(running);
   }
@@ -138,6 +151,7 @@ export class Agent {
   #parts(identity: NodeIdentity): Parts {
     return {
       ...this.#options,
+      roots: this.roots,
       identity,
       clock: this.#clock,
       writer: this.#writer,
@@ -161,7 +175,7 @@ export class Agent {
             `${found} claims came without the routing label: is the webhook up?`,
           );
         await running.capacity.republish();
-        observer?.orphans(await running.orphans());
+        for (const each of running.roots) observer?.orphans(await each.orphans(), each.root);
         running.addAll();
       } catch (error) {
         if (!signal.aborted) logger.warn({}, `the periodic look-up failed: ${asError(error).message}`);

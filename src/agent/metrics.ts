@@ -4,6 +4,7 @@ import type { WorkQueueObserver } from '../cluster/work-queue.ts';
 import type { Agent } from './agent.ts';
 import type { Orphan } from './orphans.ts';
 import type { ReconcilerObserver } from './reconciler.ts';
+import type { ServedRoot } from './served-root.ts';
 
 /** What an agent tells of itself. Its methods must not throw. */
 export interface AgentObserver {
@@ -11,7 +12,7 @@ export interface AgentObserver {
   readonly watches: Partial<ListWatchObserver>;
   readonly work: ReconcilerObserver;
   readonly trash: { deleted(entries: number): void };
-  orphans(found: readonly Orphan[]): void;
+  orphans(found: readonly Orphan[], root: string): void;
 }
 
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -25,7 +26,7 @@ export class AgentMetrics implements AgentObserver {
   readonly watches: Partial<ListWatchObserver>;
   readonly work: ReconcilerObserver;
   readonly trash: { deleted(entries: number): void };
-  readonly #orphans: Gauge<'kind'>;
+  readonly #orphans: Gauge<'kind' | 'root'>;
 
   constructor(version: string) {
     const registers = [this.registry];
@@ -74,7 +75,7 @@ export class AgentMetrics implements AgentObserver {
     this.#orphans = new Gauge({
       name: 'tlv_agent_orphans',
       help: 'Directories with no volume at the last look-up, by kind (kept, unknown, unreadable); see tlv orphans list.',
-      labelNames: ['kind'],
+      labelNames: ['kind', 'root'],
       registers,
     });
     new Gauge({
@@ -86,63 +87,78 @@ export class AgentMetrics implements AgentObserver {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  orphans(found: readonly Orphan[]): void {
+  orphans(found: readonly Orphan[], root: string): void {
     for (const kind of ORPHANS)
-      this.#orphans.set({ kind }, found.filter((orphan) => orphan.kind === kind).length);
+      this.#orphans.set({ kind, root }, found.filter((orphan) => orphan.kind === kind).length);
   }
 
   /** What is read from the agent at each scrape. */
-  watch(agent: Pick<Agent, 'running'>): void {
+  watch(agent: Pick<Agent, 'running' | 'roots'>): void {
     const registers = [this.registry];
-    const read = (name: string, help: string, value: () => number | undefined): void => {
-      const gauge: Gauge = new Gauge({
+    const read = (
+      name: string,
+      help: string,
+      value: (served: ServedRoot | undefined) => number | undefined,
+    ): void => {
+      const gauge: Gauge<'root'> = new Gauge({
         name,
         help,
+        labelNames: ['root'],
         registers,
         collect: () => {
-          const now = value();
-          if (now === undefined) gauge.remove();
-          else gauge.set(now);
+          for (const root of agent.roots) {
+            const now = value(agent.running?.at(root));
+            if (now === undefined) gauge.remove({ root });
+            else gauge.set({ root }, now);
+          }
         },
       });
     };
-    const pool = () => agent.running?.health.pool;
-    read('tlv_agent_pool_healthy', '1 while the storage of this node is there and can be written to.', () =>
-      Number(pool() !== undefined),
+    read(
+      'tlv_agent_pool_healthy',
+      '1 while the storage at that root is there and can be written to.',
+      (served) => Number(served?.health.pool !== undefined),
     );
     read(
       'tlv_agent_pool_size_bytes',
       'Size of the filesystem below the root.',
-      () => pool()?.space.totalBytes,
+      (served) => served?.health.pool?.space.totalBytes,
     );
     read(
       'tlv_agent_pool_free_bytes',
       'Free space of the filesystem below the root.',
-      () => pool()?.space.freeBytes,
+      (served) => served?.health.pool?.space.freeBytes,
     );
     read(
       'tlv_agent_pool_available_bytes',
       'Free space that may still be promised: without the reserve.',
-      () => pool()?.room.left('pool'),
+      (served) => served?.health.pool?.room.left('pool'),
     );
     read(
       'tlv_agent_pool_reserved_bytes',
       'What is never promised of the filesystem below the root.',
-      () => pool()?.reservedBytes,
-    );
-    read('tlv_agent_watch_age_seconds', 'Time since the quietest watch last heard from the API server.', () =>
-      agent.running?.caches.ageSeconds(),
+      (served) => served?.health.pool?.reservedBytes,
     );
     read(
       'tlv_agent_trash_items',
       'Volumes whose data is still being removed.',
-      () => agent.running?.trash?.figures.items,
+      (served) => served?.trash?.figures.items,
     );
     read(
       'tlv_agent_trash_stuck',
       'Volumes whose data cannot be removed; the log says why.',
-      () => agent.running?.trash?.figures.stuck,
+      (served) => served?.trash?.figures.stuck,
     );
+    const age: Gauge = new Gauge({
+      name: 'tlv_agent_watch_age_seconds',
+      help: 'Time since the quietest watch last heard from the API server.',
+      registers,
+      collect: () => {
+        const { running } = agent;
+        if (running) age.set(running.caches.ageSeconds());
+        else age.remove();
+      },
+    });
     const volumes: Gauge<'phase'> = new Gauge({
       name: 'tlv_agent_volumes',
       help: 'Volumes of this node by phase.',

@@ -41,7 +41,7 @@ export function claimPolicy(): PolicyObject {
       ROUTES_HERE,
       MARKS_ITS_OWN,
       ...MAPS.map(keepsOthers),
-      ...KEPT.map(keeps),
+      ...['spec', ...OF_ITS_OWNER].map((path) => keeps(path, 'whoever made the claim')),
     ],
   });
 }
@@ -94,11 +94,12 @@ function keepsOthers(map: (typeof MAPS)[number]): Refusal {
   };
 }
 
-const KEPT = ['spec', 'metadata.finalizers', 'metadata.ownerReferences'] as const;
+const OF_ITS_OWNER = ['metadata.finalizers', 'metadata.ownerReferences'] as const;
 
-function keeps(path: (typeof KEPT)[number]): Refusal {
-  const value = (of: string) => `${of}.${path.replace('metadata.', 'metadata.?')}`;
-  const what = 'belongs to whoever made the claim, and no agent may change it';
+/** Metadata, spec and status are always there; what is in them may be missing. */
+export function keeps(path: string, owner: string): Refusal {
+  const value = (of: string) => `${of}.${path.replace('.', '.?')}`;
+  const what = `belongs to ${owner}, and no agent may change it`;
   return {
     holds: `${value('object')} == ${value('oldObject')}`,
     rule: `${path} ${what}`,

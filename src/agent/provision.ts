@@ -28,8 +28,7 @@ export function provision(state: PathState, claim: ClaimView): Decision {
   const fault = placeFault(state, claim, storageClass.storage);
   if (fault !== undefined) return fail(claim, fault);
   const { storage: here, missing } = state.kept;
-  if (missing !== undefined)
-    return elsewhere(state, claim, `cannot keep volumes by backend ${here.backend}: ${missing}`);
+  if (missing !== undefined) return elsewhere(state, claim, `cannot keep its volume: ${missing}`);
   const storage = { ...here, size: Math.max(here.size, storageClass.storage.size) };
   if (isFull(state, storage.size)) return elsewhere(state, claim, noRoom(state, claim, storage.size));
   const order: Order = { claim, wanted, storage, reclaimPolicy: policyFor(state, claim, storageClass) };

@@ -90,8 +90,8 @@ describe('the CRD and rendered manifests on a real API server', function () {
     expect((await apply(object)).code).to.equal(0);
     const get = (path: string) => kubectl('get', 'tserver', 'tars-over', '-o', `jsonpath={${path}}`);
     const before = await get('.spec');
-    for (const options of [[], ['--field-manager=other', '--force-conflicts']]) {
-      const args = ['apply', '--server-side', ...options, '-f', '-'];
+    for (const manager of ['kubectl', 'kubectl', 'other', 'other']) {
+      const args = ['apply', '--server-side', '--force-conflicts', `--field-manager=${manager}`, '-f', '-'];
       const { code, stderr } = await plane.kubectl(args, { input: JSON.stringify(object) });
       expect(code, stderr).to.equal(0);
       expect(await get('.spec')).to.equal(before);

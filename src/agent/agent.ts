@@ -16,6 +16,7 @@ import type { ToolsOptions } from './os/tools.ts';
 import type { Reserve } from './reserve.ts';
 import type { Roots } from './roots.ts';
 import { type Parts, Running } from './running.ts';
+import type { ServedRoot } from './served-root.ts';
 
 export interface AgentOptions {
   readonly config: KubeConfig;
@@ -164,7 +165,7 @@ export class Agent {
 
   /** The slow round: what no watch brings. */
   async #lookUp(running: Running): Promise<void> {
-    const { settings, node, lookUpMs, logger, observer } = this.#options;
+    const { settings, node, lookUpMs, logger } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
@@ -175,12 +176,23 @@ export class Agent {
             `${found} claims came without the routing label: is the webhook up?`,
           );
         await running.capacity.republish();
-        for (const each of running.roots) observer?.orphans(await each.orphans(), each.root);
+        for (const each of running.roots) await this.#tellOrphans(each);
         running.addAll();
       } catch (error) {
         if (!signal.aborted) logger.warn({}, `the periodic look-up failed: ${asError(error).message}`);
       }
       await sleep(this.#clock, jittered(lookUpMs, Math.random), signal);
+    }
+  }
+
+  /** A root that is just being lost is no matter to the others. */
+  async #tellOrphans(served: ServedRoot): Promise<void> {
+    const { logger, observer } = this.#options;
+    const { root } = served;
+    try {
+      observer?.orphans(await served.orphans(), root);
+    } catch (error) {
+      logger.warn({ root }, `orphans at ${root} cannot be looked for: ${asError(error).message}`);
     }
   }
 }

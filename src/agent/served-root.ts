@@ -144,19 +144,8 @@ export class ServedRoot {
   }
 
   #newReconciler(): Reconciler {
-    const {
-      identity,
-      node,
-      roots,
-      capacity,
-      api,
-      events,
-      queue,
-      clock,
-      logger,
-      offerTtlMs,
-      observer,
-    } = this.#parts;
+    const { identity, node, roots, capacity, api, events, queue, clock, logger, offerTtlMs, observer } =
+      this.#parts;
     const { root } = this;
     const published = (): Promise<void> => capacity.publish();
     return new Reconciler({

@@ -9,6 +9,7 @@ import type { Logger } from '../cluster/observer.ts';
 import { WorkQueue } from '../cluster/work-queue.ts';
 import type { Settings } from '../tars/settings.ts';
 import { AgentApi } from './agent-api.ts';
+import type { DiscoveryConfig } from './discovery/config.ts';
 import { routeUnrouted } from './look-up.ts';
 import type { AgentObserver } from './metrics.ts';
 import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly maxDeleteRate: number;
   readonly requireMountPoint: boolean;
   readonly allowOtherHostname: boolean;
+  /** Disks that are mounted on the node, and are to be offered as they are. */
+  readonly discovery?: DiscoveryConfig | undefined;
   readonly logger: Logger;
   readonly observer?: AgentObserver;
   readonly clock?: Clock;
@@ -110,7 +113,7 @@ export class Agent {
   }
 
   /** What metrics are read from; undefined until it runs. */
-  get running(): Pick<Running, 'caches' | 'health' | 'at'> | undefined {
+  get running(): Pick<Running, 'caches' | 'health' | 'at' | 'discovery'> | undefined {
     return this.#running;
   }
 

@@ -19,6 +19,9 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const PHASES = ['Pending', 'Available', 'Bound', 'Released', 'Failed'] as const;
 const ORPHANS = ['kept', 'unknown', 'unreadable'] as const;
 
+/** A value, by what it is of. */
+type Read<Label extends string> = readonly [Partial<Record<Label, string>>, number | undefined];
+
 /** Everything that an agent tells Prometheus. No label has a claim's or a volume's name. */
 export class AgentMetrics implements AgentObserver {
   readonly registry = new Registry();
@@ -94,25 +97,36 @@ export class AgentMetrics implements AgentObserver {
 
   /** What is read from the agent at each scrape. */
   watch(agent: Pick<Agent, 'running' | 'roots'>): void {
-    const registers = [this.registry];
+    this.#watchRoots(agent);
+    this.#read(
+      'tlv_agent_watch_age_seconds',
+      'Time since the quietest watch last heard from the API server.',
+      () => agent.running?.caches.ageSeconds(),
+    );
+    const all = () => [...(agent.running?.caches.volumes.all() ?? [])];
+    this.#phases('tlv_agent_volumes', 'Volumes of this node by phase.', all);
+    const discovered = () => all().filter(({ isDiscovered }) => isDiscovered);
+    this.#phases('tlv_agent_discovered_volumes', 'Disks that were found and offered, by phase.', discovered);
+    this.#read(
+      'tlv_agent_discovery_cleaning',
+      'Disks whose data is still being removed, so that they are offered to nobody.',
+      () => agent.running?.discovery?.figures.cleaning,
+    );
+    this.#read(
+      'tlv_agent_discovery_refused',
+      'What is in the directories of disks and cannot be offered; Events of the node say why.',
+      () => agent.running?.discovery?.figures.refused,
+    );
+  }
+
+  #watchRoots(agent: Pick<Agent, 'running' | 'roots'>): void {
     const read = (
       name: string,
       help: string,
       value: (served: ServedRoot | undefined) => number | undefined,
-    ): void => {
-      const gauge: Gauge<'root'> = new Gauge({
-        name,
-        help,
-        labelNames: ['root'],
-        registers,
-        collect: () => {
-          for (const root of agent.roots) {
-            const now = value(agent.running?.at(root));
-            if (now === undefined) gauge.remove({ root });
-            else gauge.set({ root }, now);
-          }
-        },
-      });
+    ) => {
+      const values = () => agent.roots.map((root) => [{ root }, value(agent.running?.at(root))] as const);
+      this.#gauge(name, help, { labelNames: ['root'], values });
     };
     read(
       'tlv_agent_pool_healthy',
@@ -149,25 +163,44 @@ export class AgentMetrics implements AgentObserver {
       'Volumes whose data cannot be removed; the log says why.',
       (served) => served?.trash?.figures.stuck,
     );
-    const age: Gauge = new Gauge({
-      name: 'tlv_agent_watch_age_seconds',
-      help: 'Time since the quietest watch last heard from the API server.',
-      registers,
+  }
+
+  #read(name: string, help: string, value: () => number | undefined): void {
+    this.#gauge(name, help, { labelNames: [], values: () => [[{}, value()]] });
+  }
+
+  /** What has no value now is left out. */
+  #gauge<Label extends string>(
+    name: string,
+    help: string,
+    {
+      labelNames,
+      values,
+    }: { readonly labelNames: readonly Label[]; readonly values: () => readonly Read<Label>[] },
+  ): void {
+    const gauge: Gauge<Label> = new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.registry],
       collect: () => {
-        const { running } = agent;
-        if (running) age.set(running.caches.ageSeconds());
-        else age.remove();
+        for (const [labels, now] of values()) {
+          if (now === undefined) gauge.remove(labels);
+          else gauge.set(labels, now);
+        }
       },
     });
+  }
+
+  #phases(name: string, help: string, all: () => readonly { readonly phase: string }[]): void {
     const volumes: Gauge<'phase'> = new Gauge({
-      name: 'tlv_agent_volumes',
-      help: 'Volumes of this node by phase.',
+      name,
+      help,
       labelNames: ['phase'],
-      registers,
+      registers: [this.registry],
       collect: () => {
-        const all = [...(agent.running?.caches.volumes.all() ?? [])];
         for (const phase of PHASES)
-          volumes.set({ phase }, all.filter((volume) => volume.phase === phase).length);
+          volumes.set({ phase }, all().filter((volume) => volume.phase === phase).length);
       },
     });
   }

@@ -36,6 +36,8 @@ export interface ReconcilerOptions {
   /** Every root of this agent, where there are others beside that of the site. */
   readonly roots?: readonly string[];
   readonly said: Pick<Hands, 'events' | 'logger'>;
+  /** A volume of a disk that was found is not what it was; undefined where this agent discovers none. */
+  readonly discovered?: () => void;
   readonly offerTtlMs: number;
   readonly clock: Clock;
   readonly observer?: Partial<ReconcilerObserver>;
@@ -210,10 +212,15 @@ export class Reconciler {
 
   /** Volumes that look like ours and lead out of the root. */
   #tellStrays(key: string): void {
-    const { caches, site, roots = [site.root], said } = this.#options;
+    const { caches, site, roots = [site.root], said, discovered } = this.#options;
+    // Also when it has just gone: then its disk is free.
+    discovered?.();
     for (const volume of caches.volumes.at(key)) {
       if (!volume.hasFinalizer && volume.pool === undefined) continue;
-      const message = `its path ${volume.path} is no directory of a volume below ${roots.join(' or ')}, so it is neither served nor reclaimed; remove the finalizer if it is not needed`;
+      if (volume.isDiscovered && discovered) continue;
+      const message = volume.isDiscovered
+        ? `its disk at ${volume.path} was discovered, and this agent runs without --discovery-config: it is neither served nor cleaned; give it one, or remove the finalizer if it is not needed`
+        : `its path ${volume.path} is no directory of a volume below ${roots.join(' or ')}, so it is neither served nor reclaimed; remove the finalizer if it is not needed`;
       tell(said, aboutVolume(volume), 'VolumeNotOurs', message);
     }
   }
@@ -224,6 +231,8 @@ const OF_THE_PATH = [PathBlocked, LedgerUnreadable, VolumeTaken, BackendMissing]
 
 /** What this node may serve: sent here, waiting for offers, or bound to a volume that is here. */
 function isForUs(claim: ClaimView, node: string, volumes: ReadonlySet<string>): boolean {
+  // Their volumes are there before anybody asks.
+  if (claim.way === 'discovery') return false;
   if (claim.volumeName !== undefined) return volumes.has(claim.volumeName);
   return claim.way === 'on-demand' ? claim.selectedNode === node : true;
 }

@@ -11,6 +11,7 @@ import type { AgentApi } from './agent-api.ts';
 import type { AgentOptions } from './agent.ts';
 import { Caches } from './caches.ts';
 import { Capacity } from './capacity.ts';
+import { Discovery } from './discovery/discovery.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PoolHealth } from './pool-health.ts';
 import { toRemember } from './remembered-pool.ts';
@@ -35,6 +36,8 @@ export class Running {
   readonly capacity: Capacity;
   /** In the order in which they were given. */
   readonly roots: readonly ServedRoot[];
+  /** Undefined where the agent was told of no disks to discover. */
+  readonly discovery: Discovery | undefined;
   readonly #first: ServedRoot;
   readonly #others: readonly ServedRoot[];
   readonly #heartbeat: Heartbeat;
@@ -70,6 +73,7 @@ export class Running {
     this.#first = this.#serve(first, 0);
     this.#others = others.map((root, index) => this.#serve(root, index + 1));
     this.roots = [this.#first, ...this.#others];
+    this.discovery = this.#newDiscovery();
     this.#heartbeat = this.#newHeartbeat();
   }
 
@@ -87,11 +91,13 @@ export class Running {
     await this.caches.synced();
     for (const { health } of this.roots) await health.start();
     this.#heartbeat.start();
+    this.discovery?.start();
     await this.capacity.publish();
   }
 
   async stop(): Promise<void> {
     this.capacity.stop();
+    await this.discovery?.stop();
     await Promise.all([...this.roots, this.#heartbeat, this.caches].map((part) => part.stop()));
   }
 
@@ -114,7 +120,15 @@ export class Running {
       caches,
       capacity,
       before: () => this.roots.slice(0, index),
+      ...(this.#parts.discovery ? { discovered: () => this.discovery?.wake() } : {}),
     });
+  }
+
+  /** Its records are at the first root. */
+  #newDiscovery(): Discovery | undefined {
+    const { discovery: config, beforeEffect: before } = this.#parts;
+    if (!config) return undefined;
+    return new Discovery({ ...this.#parts, caches: this.caches, health: this.health, config, before });
   }
 
   #newHeartbeat(): Heartbeat {
@@ -164,6 +178,7 @@ export class Running {
     }
     for (const root of this.roots) root.tellUnserved();
     void this.capacity.publish();
+    this.discovery?.wake();
     this.addAll();
   }
 

@@ -23,6 +23,8 @@ export interface ServedRootParts extends Parts {
   readonly capacity: Pick<Capacity, 'publish' | 'refresh'>;
   /** The roots that come before this one. */
   readonly before: () => readonly ServedRoot[];
+  /** What is known of discovered disks is not what it was; undefined where none are discovered. */
+  readonly discovered?: () => void;
 }
 
 /** For how long volumes that come or go are waited for, before the scheduler is told. */
@@ -72,7 +74,7 @@ export class ServedRoot {
           isFirst: this.#isFirst,
           volumes: this.#ownVolumes(),
         }),
-      hasVolumes: () => this.#volumesBelow().length > 0,
+      hasVolumes: () => this.#knownVolumes().length > 0,
       objection: () => this.#objection(),
       changed: (what) => this.#poolChanged(what),
     });
@@ -144,18 +146,18 @@ export class ServedRoot {
   }
 
   #newReconciler(): Reconciler {
-    const { identity, node, roots, capacity, api, events, queue, clock, logger, offerTtlMs, observer } =
-      this.#parts;
     const { root } = this;
+    const { identity, node, roots, capacity, api, events, queue, clock } = this.#parts;
+    const { logger, offerTtlMs, observer, discovered } = this.#parts;
     const published = (): Promise<void> => capacity.publish();
     return new Reconciler({
       api,
+      clock,
+      offerTtlMs,
       queue: {
         add: (path) => queue.add(`${this.#prefix}${path}`),
         addAfter: (path, ms) => queue.addAfter(`${this.#prefix}${path}`, ms),
       },
-      clock,
-      offerTtlMs,
       caches: this.#caches,
       health: this.health,
       hands: ({ backends, ledger, room }): Hands => ({
@@ -171,6 +173,7 @@ export class ServedRoot {
       site: { node, hostname: identity.hostname, root },
       roots,
       said: { events, logger },
+      ...(discovered ? { discovered } : {}),
       ...(observer ? { observer: observer.work } : {}),
       spaceChanged: () => this.#lookSoon(),
       published,
@@ -215,6 +218,7 @@ export class ServedRoot {
       events.record(node, 'Warning', 'VolumePoolLost', message);
     }
     void capacity.publish();
+    this.#parts.discovered?.();
     this.addAll();
   }
 
@@ -241,13 +245,14 @@ export class ServedRoot {
     trash.start();
   }
 
-  #volumesBelow(): VolumeView[] {
+  /** By which this root is not new; of disks that are discovered, the first root has the records. */
+  #knownVolumes(): VolumeView[] {
     return [...this.#parts.caches.volumes.all()].filter(
-      ({ path }) => pathBelow(this.root, path) !== undefined,
+      ({ path, isDiscovered }) => (this.#isFirst && isDiscovered) || pathBelow(this.root, path) !== undefined,
     );
   }
 
   #ownVolumes(): VolumeView[] {
-    return this.#volumesBelow().filter(({ hasFinalizer }) => hasFinalizer);
+    return this.#knownVolumes().filter(({ hasFinalizer }) => hasFinalizer);
   }
 }

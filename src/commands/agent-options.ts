@@ -21,6 +21,7 @@ export interface AgentCommandOptions extends LogOptions, SettingsOptions {
   readonly lookUpInterval: number;
   readonly maxDeleteRate: number;
   readonly allowOtherHostname: boolean;
+  readonly discoveryConfig?: string;
   readonly namespace: string;
   readonly metricsPort: number;
   readonly bindAddress?: string;
@@ -112,6 +113,12 @@ export function addAgentOptions(command: Command): void {
       )
         .env('TLV_ALLOW_OTHER_HOSTNAME')
         .default(false),
+    )
+    .addOption(
+      new Option(
+        '--discovery-config <dir>',
+        "offer disks that are mounted on the node: where the static provisioner's ConfigMap is mounted",
+      ).env('TLV_DISCOVERY_CONFIG'),
     )
     .addOption(metricsPortOption('/metrics, /healthz and /readyz', 9808))
     .addOption(bindAddressOption());

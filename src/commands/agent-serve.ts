@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Agent } from '../agent/agent.ts';
+import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
+import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
 import { AgentMetrics } from '../agent/metrics.ts';
 import { OtherHostname } from '../agent/node-identity.ts';
@@ -57,6 +59,11 @@ async function run(options: OnNode, config: ReturnType<typeof loadKubeConfig>, l
     settings: { classes, modePattern },
     tools: { path: options.toolsPath, environment: process.env },
     memoryBytes: options.memoryLimit.bytesOf(totalmem()),
+    discovery: await loadDiscoveryConfig(options.discoveryConfig, {
+      roots: options.root,
+      classes,
+      logger: log,
+    }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,
@@ -96,6 +103,7 @@ function isStartFault(error: unknown): error is Error {
     error instanceof StartFault ||
     error instanceof KubeConfigError ||
     error instanceof OtherHostname ||
+    error instanceof DiscoveryConfigInvalid ||
     error instanceof FileFault
   );
 }

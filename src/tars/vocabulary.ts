@@ -40,6 +40,8 @@ export const OURS = {
   freedFrom: 'local.tars.io/freed-from',
   /** Annotation of volumes: `"true"` where a writer is stopped at the volume's size. */
   sizeEnforced: 'local.tars.io/size-enforced',
+  /** Annotation of volumes: `"true"` where the volume is a disk that somebody mounted, and not made by us. */
+  discovered: 'local.tars.io/discovered',
 } as const;
 
 /** Provisioner of the on-demand classes, and name of the CSIDriver that makes the scheduler ask for capacity. */

@@ -25,6 +25,7 @@ const TIERS: readonly Tier[] = [
   { name: 'unit', argv: ['c8', ...MOCHA, 'test/unit/**/*.test.ts'], mocha: true },
   { name: 'offline', argv: [...MOCHA, 'test/offline/**/*.test.ts'], mocha: true },
   { name: 'admission', argv: [...MOCHA, 'test/admission/**/*.test.ts'], mocha: true },
+  { name: 'storage', argv: [...MOCHA, 'test/storage/**/*.test.ts'], mocha: true },
   { name: 'binaries', argv: ['node', 'test/controlplane/build.ts'], ahead: true },
   // Each file has a control plane of its own: two side by side, for a third makes the tests late that watch clocks.
   {

@@ -19,6 +19,11 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '15 s',
     load: () => import('./core.ts'),
   },
+  bound: {
+    about: 'from a StatefulSet to all its claims Bound, beside volumes made by hand beforehand',
+    takes: '5 to 10 min',
+    load: () => import('./bound.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

@@ -23,7 +23,7 @@ export interface Measured {
 }
 
 /** Takes lines that tell how far a bench is. */
-type Say = (line: string) => void;
+export type Say = (line: string) => void;
 
 /** One file under bench/ is one bench. */
 export interface Bench {

@@ -135,6 +135,6 @@ describe('a run of a bench', () => {
       expect(readFileSync(join(RESULTS, `${result.bench}.svg`), 'utf8')).to.equal(svgText(result.charts));
     }
     const shown = [...page.matchAll(/^<!-- bench (\S+):/gm)].map(([, bench]) => `${bench}.json`);
-    expect(shown.sort()).to.deep.equal(files.sort());
+    expect(shown).to.include.members(files);
   });
 });

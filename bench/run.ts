@@ -24,6 +24,12 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '5 to 10 min',
     load: () => import('./bound.ts'),
   },
+  memory: {
+    about:
+      'what the shipped agent and webhook take of memory: idle, at work, after a day of coming and going',
+    takes: '4 min a backend',
+    load: () => import('./memory.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

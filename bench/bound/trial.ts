@@ -1,7 +1,8 @@
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import { CLAIMS, PODS, type Served, VOLUMES } from '../../test/controlplane/served.ts';
-import { Counting } from '../cluster/counting.ts';
+import { Counting, phaseIs } from '../cluster/counting.ts';
 import { requestsBetween, requestsIn, type Requests } from '../cluster/requests.ts';
+import { inBatches } from '../in-batches.ts';
 import { HAND_MADE, handMadeVolume, statefulSet } from './objects.ts';
 
 export interface Bound {
@@ -12,11 +13,6 @@ export interface Bound {
 }
 
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
-/** Requests at once, where objects are made or looked at that are not measured. */
-const AT_ONCE = 20;
-
-const phaseIs = (phase: string) => (object: object) =>
-  (object as { readonly status?: { readonly phase?: string } }).status?.phase === phase;
 
 /** Makes StatefulSets in one cluster and looks when their claims are bound; everything is gone before the next. */
 export class Trial {
@@ -98,11 +94,3 @@ export class Trial {
 
 /** Nobody waits for ever, however slow the machine. */
 const timeoutFor = (replicas: number): number => 60_000 + 1000 * replicas;
-
-async function inBatches<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<unknown>,
-): Promise<void> {
-  for (let start = 0; start < items.length; start += AT_ONCE)
-    await Promise.all(items.slice(start, start + AT_ONCE).map((item, index) => work(item, start + index)));
-}

@@ -8,6 +8,10 @@ interface Wait {
   readonly resolve: (at: number) => void;
 }
 
+/** Of claims, pods and volumes. */
+export const phaseIs = (phase: string) => (object: object) =>
+  (object as { readonly status?: { readonly phase?: string } }).status?.phase === phase;
+
 /**
  * How many objects of one kind are as one wants them, told by a watch: whoever looks again and again would be a load on
  * the very server that is measured.

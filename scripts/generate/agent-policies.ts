@@ -2,6 +2,7 @@ import { agentLeaseName } from '../../src/tars/agent-lease.ts';
 import { HOSTNAME_LABEL } from '../../src/tars/vocabulary.ts';
 import { agentPolicy, CLASSES, NODE, type Refusal } from './agent-policy.ts';
 import { claimPolicy } from './agent-policies-claim.ts';
+import { claimStatusPolicy } from './agent-policies-claim-status.ts';
 import { entry, field, list, text } from './policies-cel.ts';
 import { bindingObject, patchText, type PolicyObject } from './policy-object.ts';
 import { plain, say } from './say.ts';
@@ -28,7 +29,13 @@ export function agentPolicies(): string {
 }
 
 export function agentPolicyObjects(hostnames: Hostnames): PolicyObject[] {
-  return [volumePolicy(hostnames), capacityPolicy(hostnames), leasePolicy(), claimPolicy()];
+  return [
+    volumePolicy(hostnames),
+    capacityPolicy(hostnames),
+    leasePolicy(),
+    claimPolicy(),
+    claimStatusPolicy(),
+  ];
 }
 
 /** Those that are other ones where hostnames are relaxed, as patches. */

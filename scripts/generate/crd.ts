@@ -99,6 +99,9 @@ function addRules(spec: Schema): void {
   mount.required = ['name', 'mountPath', 'source'];
   mounts['x-kubernetes-list-type'] = 'map';
   mounts['x-kubernetes-list-map-keys'] = ['name'];
+  // Of one owner: server-side apply of `{}` would else take away the defaults that another one owned, and with them the
+  // source itself.
+  at(at(mount, 'source'), 'tLocalVolume')['x-kubernetes-map-type'] = 'atomic';
   addCel(
     spec,
     ...['app', 'server', 'subType'].map((field) =>

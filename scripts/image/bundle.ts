@@ -52,21 +52,41 @@ function named({ path, contents }: OutputFile): Bundle['files'][number] {
   return { name: basename(path), content: contents };
 }
 
+const CLIENT_NODE = /[/\\]node_modules[/\\]@kubernetes[/\\]client-node[/\\]/;
+/** The namespace of what stands in undici's place. */
+const NO_UNDICI = 'no-undici';
+/** What client-node takes from undici, for whoever makes its calls after all. */
+const UNDICI = `
+class Absent {
+  constructor() {
+    throw new Error('the calls of @kubernetes/client-node are not in the bundle; use src/cluster/api-writer.ts');
+  }
+}
+export { Absent as Agent, Absent as ProxyAgent };
+export const fetch = () => new Absent();
+`;
+
 /**
- * Only what is used of client-node. It does not say itself that the rest may be left out; the one effect of loading it
- * is to mend Node 18.
+ * Only what is used of client-node, which is how to find the API server and who we are there. It does not say itself
+ * that the rest may be left out; the one effect of loading it is to mend Node 18. Its calls, and with them its models
+ * and undici, have no place in a node agent's memory: ours are src/cluster/api-request.ts.
  */
 const clientNodeInParts: Plugin = {
   name: 'client-node-in-parts',
   setup(esbuild) {
     esbuild.onResolve(
-      { filter: /^@kubernetes\/client-node$/ },
-      async ({ path, kind, resolveDir, pluginData }) => {
+      { filter: /^@kubernetes\/client-node$|^\./ },
+      async ({ path, importer, kind, resolveDir, pluginData }) => {
         // Asked by itself, just below.
         if (pluginData === clientNodeInParts) return undefined;
+        if (path.startsWith('.') && !CLIENT_NODE.test(importer)) return undefined;
         const resolved = await esbuild.resolve(path, { kind, resolveDir, pluginData: clientNodeInParts });
         return { ...resolved, sideEffects: false };
       },
     );
+    esbuild.onResolve({ filter: /^undici$/ }, ({ path, importer }) =>
+      CLIENT_NODE.test(importer) ? { path, namespace: NO_UNDICI, sideEffects: false } : undefined,
+    );
+    esbuild.onLoad({ filter: /^/, namespace: NO_UNDICI }, () => ({ contents: UNDICI }));
   },
 };

@@ -1,5 +1,7 @@
 import type { ApiWriter } from '../cluster/api-writer.ts';
+import { type Clock, systemClock } from '../cluster/clock.ts';
 import { ApiStatusError } from '../cluster/faults.ts';
+import { claimPath, freeClaim } from '../cluster/free-claim.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { isRecord, textAt } from '../tars/json.ts';
 import type { PersistentVolume } from '../tars/persistent-volume.ts';
@@ -12,8 +14,6 @@ import { type ClaimReference, readVolumeView, type VolumeView } from './volume-v
 
 const VOLUMES = '/api/v1/persistentvolumes';
 const volumePath = (name: string): string => `${VOLUMES}/${encodeURIComponent(name)}`;
-const claimPath = ({ namespace, name }: { namespace: string; name: string }): string =>
-  `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
 
 /** A volume of the wanted name is there already, and it is not the one that was to be made. */
 export class VolumeTaken extends Error {
@@ -29,10 +29,12 @@ export class Outdated extends Error {
 export class AgentApi {
   readonly #writer: ApiWriter;
   readonly #settings: Settings;
+  readonly #clock: Clock;
 
-  constructor(writer: ApiWriter, settings: Settings) {
+  constructor(writer: ApiWriter, settings: Settings, clock: Clock = systemClock) {
     this.#writer = writer;
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   async look(volume: string | undefined, claim: ClaimReference | undefined): Promise<LiveLook> {
@@ -107,12 +109,7 @@ export class AgentApi {
 
   /** Takes back the scheduler's choice, and with it the label by which the claim came here. */
   async handBack(claim: ClaimView): Promise<void> {
-    const metadata = {
-      resourceVersion: claim.resourceVersion,
-      annotations: { [SELECTED_NODE]: null },
-      labels: { [OURS.node]: null },
-    };
-    await this.#ifThere(this.#writer.patch(claimPath(claim), { metadata }, 'merge'));
+    await this.#ifThere(freeClaim(this.#writer, claim, { clock: this.#clock }));
   }
 
   /** Writes the label that the webhook would have written, had it been there. */

@@ -68,7 +68,7 @@ export class Agent {
     this.#clock = clock;
     this.#writer = new ApiWriter(config, { rate: RATE, clock, ...(beforeEffect ? { beforeEffect } : {}) });
     this.#reader = new ApiReader(config, clock);
-    this.#api = new AgentApi(this.#writer, settings);
+    this.#api = new AgentApi(this.#writer, settings, clock);
     this.#events = new EventRecorder({
       writer: this.#writer,
       component: COMPONENT,

@@ -2,6 +2,12 @@ import * as z from 'zod';
 import { storage } from './storage.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
 
+const owner = z.object({
+  uid: z.int().min(0),
+  gid: z.int().min(0),
+  mode: z.int().min(0).max(0o7777),
+});
+
 /**
  * What the ledger says of one volume path: what was intended, before it was done.
  * - `making`: the directory was absent or empty, and is being made; nobody was told of it.
@@ -30,7 +36,9 @@ const entry = z
     /** Whose data it is; absent while it is only offered. */
     claim: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }).optional(),
     /** What was last asked for and applied: another owner on the disk is drift, another one asked for is a change. */
-    owner: z.object({ uid: z.int().min(0), gid: z.int().min(0), mode: z.int().min(0).max(0o7777) }),
+    owner,
+    /** What data that was adopted came with, for as long as nothing else is asked for: that is no drift. */
+    adopted: owner.optional(),
     /** How it is kept; absent for a plain directory. */
     storage: storage.optional(),
   })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { messageOf } from '../tars/message-of.ts';
 import type { VolumePath } from '../tars/host-path.ts';
@@ -10,6 +9,7 @@ import { isLeftOver, removeLeftOvers, replaceFile } from './os/replace-file.ts';
 import { checkFormat, MAX_STATE_BYTES } from './pool-marker.ts';
 import { LEDGER_FOLDER } from './pool-root.ts';
 import type { Pool } from './pool.ts';
+import { volumeHash } from './volume-hash.ts';
 
 /** A file of the ledger that nobody can make sense of. */
 export interface Unreadable {
@@ -153,7 +153,7 @@ export class Ledger {
 
 /** The name of a path's file in the ledger. */
 export function ledgerFileOf(path: string): string {
-  return `${createHash('sha256').update(path).digest('hex').slice(0, 32)}.json`;
+  return `${volumeHash(path)}.json`;
 }
 
 /** Where an entry is, open. */

@@ -1,6 +1,7 @@
 import type { ClaimView } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { expansion } from './expand.ts';
+import { isSameOwner, ownerText } from './owner.ts';
 import { refusalOf } from './refusals.ts';
 import { absolutePath, claimText, type LiveLook, type PathState } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision, NOTHING, type Step, steps } from './step.ts';
@@ -68,17 +69,19 @@ function owned({ found, path }: PathState, claim: ClaimView, entry: LedgerEntry)
   if ('fault' in claim.wanted || !('owner' in found)) return [];
   const { owner } = claim.wanted;
   // What is seen there may be the owner of what is mounted over it.
-  if (found.kind === 'mounted') return isSame(owner, entry.owner) ? [] : [unreachable(path, claim, owner)];
-  if (!isSame(owner, entry.owner)) {
-    const message = `owner and mode of ${path} are ${ownerText(owner)} now, as the claim's annotations say; they were ${ownerText(entry.owner)}`;
+  if (found.kind === 'mounted')
+    return isSameOwner(owner, entry.owner) ? [] : [unreachable(path, claim, owner)];
+  const { adopted = entry.owner, ...known } = entry;
+  if (!isSameOwner(owner, entry.owner)) {
+    const message = `owner and mode of ${path} are ${ownerText(owner)} now, as the claim's annotations say; they were ${ownerText(adopted)}`;
     // Applied first: while the ledger has the old owner, a crash here is one more change to apply.
     return [
-      ...(isSame(owner, found.owner) ? [] : [{ do: 'own', owner } as const]),
-      { do: 'record', entry: { ...entry, owner } },
+      ...(isSameOwner(owner, found.owner) ? [] : [{ do: 'own', owner } as const]),
+      { do: 'record', entry: { ...known, owner } },
       { do: 'say', about: aboutClaim(claim), reason: 'OwnerChanged', message },
     ];
   }
-  if (isSame(owner, found.owner)) return [];
+  if (isSameOwner(owner, found.owner) || isSameOwner(adopted, found.owner)) return [];
   const message = `owner and mode of ${path} are ${ownerText(found.owner)}, somebody changed them; the claim says ${ownerText(owner)}, which is applied when its annotations next change`;
   return [{ do: 'say', about: aboutClaim(claim), reason: 'OwnerDrifted', message }];
 }
@@ -87,12 +90,6 @@ function unreachable(path: string, claim: ClaimView, owner: LedgerEntry['owner']
   const message = `owner and mode of ${path} are not made ${ownerText(owner)}, as the claim's annotations say: something is mounted at or below it; unmount it`;
   return { do: 'say', about: aboutClaim(claim), reason: 'OwnerDrifted', message };
 }
-
-const isSame = (one: LedgerEntry['owner'], other: LedgerEntry['owner']): boolean =>
-  one.uid === other.uid && one.gid === other.gid && one.mode === other.mode;
-
-const ownerText = ({ uid, gid, mode }: LedgerEntry['owner']): string =>
-  `${uid}:${gid} ${mode.toString(8).padStart(3, '0')}`;
 
 /** The claim is gone. */
 function letGo(state: PathState, volume: VolumeView): Decision {

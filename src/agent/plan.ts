@@ -1,5 +1,6 @@
 import { OURS } from '../tars/vocabulary.ts';
 import type { ClaimView } from './claim-view.ts';
+import { adoptedText, asAdopted } from './owner.ts';
 import { planPath, waiting } from './plan-path.ts';
 import { planVolume } from './plan-volume.ts';
 import { absolutePath, claimText, type PathState } from './state.ts';
@@ -106,7 +107,7 @@ function adopt(state: PathState, volume: VolumeView, claim: ClaimView): Decision
         volumeUid: volume.uid,
         storageClass: claim.storageClass,
         claim: { namespace, name, uid },
-        owner: found.owner,
+        ...asAdopted(found.owner, claim.wanted.owner),
       },
     },
     { do: 'take-over', volume },
@@ -114,7 +115,7 @@ function adopt(state: PathState, volume: VolumeView, claim: ClaimView): Decision
       do: 'say',
       about: aboutClaim(claim),
       reason: 'VolumeAdopted',
-      message: `volume ${volume.name} and its data at ${absolutePath(state)} are kept and reclaimed by this agent from now on`,
+      message: `volume ${volume.name} and its data at ${absolutePath(state)} are kept and reclaimed by this agent from now on${adoptedText(found.owner, claim.wanted.owner)}`,
     },
   );
 }

@@ -7,7 +7,7 @@ import { FORMAT_FILE } from './pool-marker.ts';
 export const LEDGER_FOLDER = 'ledger';
 export const TRASH_FOLDER = 'trash';
 /** mkfs of ext4 makes it, so a new disk is not empty. */
-const LOST_AND_FOUND = 'lost+found';
+export const LOST_AND_FOUND = 'lost+found';
 
 /** True where the root holds nothing but what a new disk has, or what the making of a pool left when it crashed. */
 export async function isUnused(root: Directory): Promise<boolean> {
@@ -44,7 +44,8 @@ async function isHalfMade(root: Directory): Promise<boolean> {
   return true;
 }
 
-async function isEmptyChild(parent: Directory, name: string): Promise<boolean> {
+/** True for a directory with nothing in it. */
+export async function isEmptyChild(parent: Directory, name: string): Promise<boolean> {
   const status = await parent.status(name);
   if (!status?.isDirectory()) return false;
   await using child = await parent.openDirectory(name);

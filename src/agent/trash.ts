@@ -3,8 +3,10 @@ import { RateLimit } from '../cluster/rate-limit.ts';
 import type { Directory } from './os/directory.ts';
 import { STATE_FOLDER } from './os/errors.ts';
 import { mountsWithin } from './os/mounts.ts';
+import { ToolFailed } from './os/tools.ts';
 import { TRASH_FOLDER } from './pool-root.ts';
 import type { Pool } from './pool.ts';
+import type { Remover, RetiredVolume } from './remover.ts';
 import { itemOf, type Outcome, type Pace, TrashItem } from './trash-item.ts';
 
 export interface TrashFigures {
@@ -31,6 +33,8 @@ export interface TrashOptions {
   readonly observer: TrashObserver;
   /** Files and directories a second; finite. */
   readonly maxDeleteRate: number;
+  /** Of the backends that this pool has at the time; asked for in each round. */
+  readonly removers?: () => readonly Remover[];
 }
 
 /** How much may be saved up, in time: enough for timers that are a few milliseconds late. */
@@ -43,6 +47,12 @@ const IDLE_MS = 600_000;
 const FIRST_PAUSE_MS = 60_000;
 const LAST_PAUSE_MS = 3_600_000;
 const FIRST_FAILURE_MS = 5_000;
+
+interface Round {
+  readonly mounted: readonly string[];
+  readonly end: number;
+  readonly removers: readonly Remover[];
+}
 
 interface Stuck {
   readonly pauseMs: number;
@@ -58,6 +68,7 @@ export class Trash {
   readonly #clock: Clock;
   readonly #observer: TrashObserver;
   readonly #rate: RateLimit;
+  readonly #removers: () => readonly Remover[];
   readonly #ending = new AbortController();
   readonly #stuck = new Map<string, Stuck>();
   #known = new Set<string>();
@@ -68,10 +79,11 @@ export class Trash {
   #waking = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(pool: Pool, { clock, observer, maxDeleteRate }: TrashOptions) {
+  constructor(pool: Pool, { clock, observer, maxDeleteRate, removers = () => [] }: TrashOptions) {
     this.#pool = pool;
     this.#clock = clock;
     this.#observer = observer;
+    this.#removers = removers;
     this.#rate = new RateLimit({ qps: maxDeleteRate, burst: Math.max(1, maxDeleteRate * BURST_S) }, clock);
     this.#progressAt = clock.now();
   }
@@ -123,11 +135,13 @@ export class Trash {
 
   async #work(trash: Directory): Promise<number> {
     const end = this.#clock.now() + ROUND_MS;
-    this.#see(await namesIn(trash));
+    const removers = this.#removers();
+    const retired = await Promise.all(removers.map((remover) => this.#retired(remover)));
+    this.#see(new Set([...(await namesIn(trash)), ...retired.flat()]));
     const mounted = await mountsWithin(trash.realPath());
     for (const name of this.#known) {
       if ((this.#stuck.get(name)?.until ?? 0) > this.#clock.now()) continue;
-      const outcome = await this.#delete(trash, name, { mounted, end });
+      const outcome = await this.#delete(trash, name, { mounted, end, removers });
       if (outcome.kind === 'unfinished') return 0;
       if (outcome.kind === 'stuck') this.#setAside(name, outcome.why);
       else this.#done(name);
@@ -139,17 +153,25 @@ export class Trash {
     return Math.max(1, next);
   }
 
-  async #delete(
-    trash: Directory,
-    name: string,
-    round: { mounted: readonly string[]; end: number },
-  ): Promise<Outcome> {
+  /** Where a program of the node fails, nothing that was there counts as gone, and everything else goes on. */
+  async #retired(remover: Remover): Promise<readonly string[]> {
+    try {
+      return await remover.retired();
+    } catch (error) {
+      if (!(error instanceof ToolFailed)) throw error;
+      this.#observer.failed(error);
+      return [...this.#known];
+    }
+  }
+
+  async #delete(trash: Directory, name: string, round: Round): Promise<Outcome> {
     const here = `${trash.realPath()}/${name}`;
     const mount = round.mounted.find((point) =>
       [here, `${here}~`].some((top) => `${point}/`.startsWith(`${top}/`)),
     );
     if (mount !== undefined) return { kind: 'stuck', why: `something is mounted at ${mount}` };
-    return await new TrashItem(trash, name, this.#pace(round.end)).delete();
+    const deleteFiles = () => new TrashItem(trash, name, this.#pace(round.end)).delete();
+    return await destroy({ name, trash, deleteFiles }, round.removers);
   }
 
   #pace(end: number): Pace {
@@ -194,6 +216,20 @@ export class Trash {
     this.#progressAt = now;
     this.#observer.progress(this.figures);
   }
+}
+
+/** What a program of the node refuses concerns this one volume; the others go on. */
+async function destroy(volume: RetiredVolume, removers: readonly Remover[]): Promise<Outcome> {
+  try {
+    for (const remover of removers) {
+      const outcome = await remover.destroy(volume);
+      if (outcome) return outcome;
+    }
+  } catch (error) {
+    if (error instanceof ToolFailed) return { kind: 'stuck', why: error.message };
+    throw error;
+  }
+  return await volume.deleteFiles();
 }
 
 /** The items; what was moved up counts with the item that it is from. */

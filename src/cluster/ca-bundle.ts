@@ -1,61 +1,47 @@
-import { AdmissionregistrationV1Api, type KubeConfig, PatchStrategy } from '@kubernetes/client-node';
 import type { BundleEntry, BundleStore, Configuration } from '../../certs/stores.ts';
-import { found, requestOptions, written } from './api-options.ts';
+import { textAt, valueAt } from '../tars/json.ts';
+import type { ApiWriter } from './api-writer.ts';
+import { onCondition } from './conditional-write.ts';
 
 export interface ConfigurationNames {
   readonly mutating: string;
   readonly validating: string;
 }
 
-/** As much of a configuration as is read here. */
-interface ConfigurationView {
-  readonly webhooks?: readonly {
-    readonly name: string;
-    readonly clientConfig: {
-      readonly caBundle?: string;
-      readonly service?: { readonly name: string; readonly namespace: string };
-      readonly url?: string;
-    };
-  }[];
-}
-
 /** Names of field managers are what GitOps tools are told to ignore. */
 const FIELD_MANAGER = 't-local-volume-certs';
 
+const pathOf = ({ kind, name }: Configuration): string =>
+  `/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
+
 /** The caBundles of our two configurations. Of anything else in them nothing is ever written. */
 export class CaBundle implements BundleStore {
-  readonly #api: AdmissionregistrationV1Api;
+  readonly #writer: Pick<ApiWriter, 'get' | 'patch'>;
   readonly #names: ConfigurationNames;
 
-  constructor(config: KubeConfig, names: ConfigurationNames) {
-    this.#api = config.makeApiClient(AdmissionregistrationV1Api);
+  constructor(writer: Pick<ApiWriter, 'get' | 'patch'>, names: ConfigurationNames) {
+    this.#writer = writer;
     this.#names = names;
   }
 
-  async read(): Promise<readonly Configuration[]> {
+  read(): Promise<readonly Configuration[]> {
     const { mutating, validating } = this.#names;
     return Promise.all([
-      configuration(
-        'MutatingWebhookConfiguration',
-        mutating,
-        this.#api.readMutatingWebhookConfiguration({ name: mutating }, requestOptions()),
-      ),
-      configuration(
-        'ValidatingWebhookConfiguration',
-        validating,
-        this.#api.readValidatingWebhookConfiguration({ name: validating }, requestOptions()),
-      ),
+      this.#configuration({ kind: 'MutatingWebhookConfiguration', name: mutating }),
+      this.#configuration({ kind: 'ValidatingWebhookConfiguration', name: validating }),
     ]);
   }
 
   async write(seen: Configuration, caBundle: string): Promise<void> {
-    const request = { name: seen.name, body: patchOf(seen, caBundle), fieldManager: FIELD_MANAGER };
-    const options = requestOptions(PatchStrategy.JsonPatch);
-    await written(
-      seen.kind === 'MutatingWebhookConfiguration'
-        ? this.#api.patchMutatingWebhookConfiguration(request, options)
-        : this.#api.patchValidatingWebhookConfiguration(request, options),
-    );
+    const path = `${pathOf(seen)}?fieldManager=${FIELD_MANAGER}`;
+    await onCondition(this.#writer.patch(path, patchOf(seen, caBundle), 'json'));
+  }
+
+  async #configuration(address: Configuration): Promise<Configuration> {
+    const json = await this.#writer.get(pathOf(address));
+    if (!json) return address;
+    const webhooks = valueAt(json, ['webhooks']);
+    return { ...address, entries: Array.isArray(webhooks) ? webhooks.map(entryOf) : [] };
   }
 }
 
@@ -75,20 +61,15 @@ function patchOf({ entries = [] }: Configuration, caBundle: string): object[] {
   });
 }
 
-async function configuration(
-  kind: string,
-  name: string,
-  read: Promise<ConfigurationView>,
-): Promise<Configuration> {
-  const view = await found(read);
-  if (!view) return { kind, name };
-  return { kind, name, entries: (view.webhooks ?? []).map(entryOf) };
-}
-
-function entryOf({ name, clientConfig }: NonNullable<ConfigurationView['webhooks']>[number]): BundleEntry {
-  const { caBundle = '', service, url } = clientConfig;
-  const host = service ? `${service.name}.${service.namespace}.svc` : hostOf(url);
-  return { webhook: name, caBundle: decoded(caBundle), ...(host === undefined ? {} : { host }) };
+function entryOf(webhook: unknown): BundleEntry {
+  const at = (...path: string[]): string | undefined => textAt(webhook, 'clientConfig', ...path);
+  const service = at('service', 'name');
+  const host = service === undefined ? hostOf(at('url')) : `${service}.${at('service', 'namespace')}.svc`;
+  return {
+    webhook: textAt(webhook, 'name') ?? '',
+    caBundle: decoded(at('caBundle') ?? ''),
+    ...(host === undefined ? {} : { host }),
+  };
 }
 
 /** Without the brackets of an IPv6 address, as certificates have it. */

@@ -1,7 +1,8 @@
-import { CoreV1Api, type KubeConfig, PatchStrategy } from '@kubernetes/client-node';
 import { SECRET_KEYS, type SecretData } from '../../certs/state.ts';
 import type { SecretChange, SecretStore, StoredSecret } from '../../certs/stores.ts';
-import { found, requestOptions, written } from './api-options.ts';
+import { isRecord, textAt } from '../tars/json.ts';
+import type { ApiWriter } from './api-writer.ts';
+import { onCondition } from './conditional-write.ts';
 
 export interface SecretAddress {
   readonly namespace: string;
@@ -15,30 +16,36 @@ const LABELS = { 'app.kubernetes.io/name': 't-local-volume' };
  * of a Secret that was made by somebody else stay as they are.
  */
 export class CertificateSecret implements SecretStore {
-  readonly #api: CoreV1Api;
+  readonly #writer: Pick<ApiWriter, 'create' | 'get' | 'patch'>;
   readonly #address: SecretAddress;
+  readonly #collection: string;
+  readonly #path: string;
 
-  constructor(config: KubeConfig, address: SecretAddress) {
-    this.#api = config.makeApiClient(CoreV1Api);
+  constructor(writer: Pick<ApiWriter, 'create' | 'get' | 'patch'>, address: SecretAddress) {
+    this.#writer = writer;
     this.#address = address;
+    this.#collection = `/api/v1/namespaces/${encodeURIComponent(address.namespace)}/secrets`;
+    this.#path = `${this.#collection}/${encodeURIComponent(address.name)}`;
   }
 
   async read(): Promise<StoredSecret | undefined> {
-    const secret = await found(this.#api.readNamespacedSecret(this.#address, requestOptions()));
+    const secret = await this.#writer.get(this.#path);
     if (!secret) return undefined;
-    return { data: decoded(secret.data ?? {}), resourceVersion: secret.metadata?.resourceVersion ?? '' };
+    return {
+      data: decoded(secret.data),
+      resourceVersion: textAt(secret, 'metadata', 'resourceVersion') ?? '',
+    };
   }
 
   async create(change: SecretChange): Promise<void> {
-    const { namespace, name } = this.#address;
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',
       type: 'kubernetes.io/tls',
-      metadata: { name, namespace, labels: LABELS },
+      metadata: { ...this.#address, labels: LABELS },
       data: encoded(change),
     };
-    await written(this.#api.createNamespacedSecret({ namespace, body }, requestOptions()));
+    await onCondition(this.#writer.create(this.#collection, body));
   }
 
   async update(change: SecretChange, resourceVersion: string): Promise<void> {
@@ -47,9 +54,7 @@ export class CertificateSecret implements SecretStore {
       metadata: { resourceVersion },
       data: Object.fromEntries(SECRET_KEYS.map((key) => [key, encoded(change)[key] ?? null])),
     };
-    await written(
-      this.#api.patchNamespacedSecret({ ...this.#address, body }, requestOptions(PatchStrategy.MergePatch)),
-    );
+    await onCondition(this.#writer.patch(this.#path, body, 'merge'));
   }
 }
 
@@ -61,8 +66,10 @@ function encoded(change: SecretChange): Record<string, string> {
   );
 }
 
-function decoded(data: Readonly<Record<string, string>>): SecretData {
+function decoded(data: unknown): SecretData {
   return Object.fromEntries(
-    Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString('utf8')]),
+    Object.entries(isRecord(data) ? data : {}).flatMap(([key, text]) =>
+      typeof text === 'string' ? [[key, Buffer.from(text, 'base64').toString('utf8')]] : [],
+    ),
   );
 }

@@ -69,16 +69,17 @@ async function certs(options: CertsOptions, io: Io): Promise<ExitCode> {
 async function look(options: CertsOptions): Promise<CertificateReport> {
   const { namespace, secretName: name } = options;
   // Loaded here only: the Kubernetes client takes as long to load as `tlv check` to run.
-  const [{ CaBundle }, { CertificateSecret }, { loadKubeConfig }] = await Promise.all([
+  const [{ ApiWriter }, { CaBundle }, { CertificateSecret }, { loadKubeConfig }] = await Promise.all([
+    import('../cluster/api-writer.ts'),
     import('../cluster/ca-bundle.ts'),
     import('../cluster/certificate-secret.ts'),
     import('../cluster/kube-config.ts'),
   ]);
   try {
-    const config = loadKubeConfig(options.kubeconfig);
+    const writer = new ApiWriter(loadKubeConfig(options.kubeconfig));
     const names = { mutating: options.mutatingConfiguration, validating: options.validatingConfiguration };
-    const configurations = await new CaBundle(config, names).read();
-    const secret = await new CertificateSecret(config, { namespace, name }).read();
+    const configurations = await new CaBundle(writer, names).read();
+    const secret = await new CertificateSecret(writer, { namespace, name }).read();
     return reportOf(`${namespace}/${name}`, secret, configurations, new Date());
   } catch (error) {
     throw new UnusableInput('certs', messageOf(error), { cause: error });

@@ -11,6 +11,7 @@ import { Metrics } from '../admission/metrics.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Readiness, type ReadyCheck } from '../admission/readiness.ts';
 import { AdmissionServer } from '../admission/server.ts';
+import { ApiWriter } from '../cluster/api-writer.ts';
 import { CaBundle } from '../cluster/ca-bundle.ts';
 import { CertificateSecret } from '../cluster/certificate-secret.ts';
 import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
@@ -64,7 +65,7 @@ async function start(options: WebhookOptions, log: Logger): Promise<Started> {
     for (const close of closers.toReversed()) await close();
   };
   try {
-    const certificate = await openCertificate(options, log);
+    const certificate = await openCertificate(options, log, closers);
     closers.push(() => certificate.stop());
     const { app, cache, metrics, readiness } = compose(options, certificate, log);
     const metricsServer = new MetricsServer(metrics.registry);
@@ -111,18 +112,23 @@ function compose(options: WebhookOptions, certificate: CertificateSource, log: L
 }
 
 /** Given files, or the certificate that manages itself: two sources of one kind. */
-async function openCertificate(options: WebhookOptions, log: Logger): Promise<CertificateSource> {
-  const source = options.selfManagedCerts ? selfManaged(options, log) : givenFiles(options, log);
+async function openCertificate(
+  options: WebhookOptions,
+  log: Logger,
+  closers: Closer[],
+): Promise<CertificateSource> {
+  const source = options.selfManagedCerts ? selfManaged(options, log, closers) : givenFiles(options, log);
   await source.start();
   return source;
 }
 
-function selfManaged(options: WebhookOptions, log: Logger): CertificateSource {
-  const config = loadKubeConfig(options.kubeconfig);
+function selfManaged(options: WebhookOptions, log: Logger, closers: Closer[]): CertificateSource {
+  const writer = new ApiWriter(loadKubeConfig(options.kubeconfig));
+  closers.push(() => writer.close());
   const { namespace, serviceName, secretName, configurationName, extraName } = options;
   return new Rotation({
-    secrets: new CertificateSecret(config, { namespace, name: secretName }),
-    bundles: new CaBundle(config, { mutating: configurationName, validating: configurationName }),
+    secrets: new CertificateSecret(writer, { namespace, name: secretName }),
+    bundles: new CaBundle(writer, { mutating: configurationName, validating: configurationName }),
     names: serverNames({ name: serviceName, namespace, extra: extraName }),
     time: SYSTEM_TIME,
     log,

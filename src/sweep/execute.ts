@@ -1,11 +1,12 @@
 import type { ApiWriter, CallOptions } from '../cluster/api-writer.ts';
+import type { Clock } from '../cluster/clock.ts';
 import type { EventRecorder } from '../cluster/event-recorder.ts';
 import { ApiStatusError } from '../cluster/faults.ts';
+import { freeClaim } from '../cluster/free-claim.ts';
 import { leasePath } from '../cluster/lease-object.ts';
-import { OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
 import type { Reason, Step } from './plan.ts';
 import { stillHolds } from './second-look.ts';
-import type { VolumeView, WaitingClaim } from './views.ts';
+import type { VolumeView } from './views.ts';
 
 export interface Tools {
   readonly writer: Pick<ApiWriter, 'get' | 'patch' | 'remove'>;
@@ -14,6 +15,7 @@ export interface Tools {
   readonly namespace: string;
   /** For words: how long was waited. */
   readonly delaySeconds: number;
+  readonly clock: Clock;
 }
 
 /** True when it is done, false when there was no reason for it any more. Every change is on condition of what was seen. */
@@ -32,10 +34,10 @@ export async function execute(step: Step, tools: Tools, signal: AbortSignal): Pr
   return true;
 }
 
-function change(step: Step, { writer }: Tools, options: CallOptions): Promise<unknown> {
+function change(step: Step, { writer, clock }: Tools, options: CallOptions): Promise<unknown> {
   switch (step.kind) {
     case 'free-claim':
-      return writer.patch(claimPath(step.object), freedClaim(step.object), 'merge', options);
+      return freeClaim(writer, step.object, { ...options, clock });
     case 'remove-capacity': {
       const { namespace, name, uid } = step.object;
       return writer.remove(capacityPath(namespace, name), { uid }, options);
@@ -50,13 +52,9 @@ function change(step: Step, { writer }: Tools, options: CallOptions): Promise<un
     }
     case 'let-go-volume':
       return writer.patch(volumePath(step.object), withoutFinalizer(step.object), 'json', options);
+    case 'tell-claim':
+      return Promise.resolve();
   }
-}
-
-/** A resourceVersion in a merge patch is a condition; null takes a key away. */
-function freedClaim({ resourceVersion }: WaitingClaim): object {
-  const annotations = { [SELECTED_NODE]: null };
-  return { metadata: { resourceVersion, annotations, labels: { [OURS.node]: null } } };
 }
 
 /** Other finalizers stay: each is somebody's. */
@@ -80,6 +78,11 @@ function tell(step: Step, { events, delaySeconds }: Tools): void {
     const reference = { apiVersion: 'v1', kind: 'PersistentVolume', ...identity(step.object) };
     const message = `There has been no node ${hostname} for more than ${delaySeconds} s: the volume is let go. Its data was not removed: it is still on the disk of that node, at ${path}.`;
     events.record(reference, 'Warning', 'VolumeLetGo', message);
+  } else if (step.kind === 'tell-claim') {
+    const { hostname, name, path } = step.object;
+    const reference = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...step.claim };
+    const message = `There has been no node ${hostname} for more than ${delaySeconds} s, and this claim's volume ${name} is on its disk, at ${path}. Pods with this claim wait for that node: bring it back under its name, or delete claim and pod to begin anew elsewhere, without that data.`;
+    events.record(reference, 'Warning', 'VolumeNodeGone', message);
   }
 }
 
@@ -95,9 +98,6 @@ export function wordsFor(reason: Reason, node: string, delaySeconds: number): st
 }
 
 const volumePath = ({ name }: VolumeView): string => `/api/v1/persistentvolumes/${encodeURIComponent(name)}`;
-
-const claimPath = ({ namespace, name }: WaitingClaim): string =>
-  `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
 
 const capacityPath = (namespace: string, name: string): string =>
   `/apis/storage.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/csistoragecapacities/${encodeURIComponent(name)}`;

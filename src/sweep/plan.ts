@@ -1,7 +1,7 @@
 import { agentLeaseName } from '../tars/agent-lease.ts';
 import { nodeLabelValue } from '../tars/label-value.ts';
 import type { Verdicts, World } from './patience.ts';
-import type { AgentObject, LeaseView, VolumeView, WaitingClaim } from './views.ts';
+import type { AgentObject, ClaimIdentity, LeaseView, VolumeView, WaitingClaim } from './views.ts';
 
 /** What a step rests on, to be looked at once more before it is done: a watch may be behind. */
 export type Reason =
@@ -17,6 +17,8 @@ export type Step = { readonly because: readonly Reason[] } & (
   | { readonly kind: 'remove-lease'; readonly object: LeaseView }
   | { readonly kind: 'delete-volume'; readonly object: VolumeView }
   | { readonly kind: 'let-go-volume'; readonly object: VolumeView }
+  /** Only people can do something about it. */
+  | { readonly kind: 'tell-claim'; readonly object: VolumeView; readonly claim: ClaimIdentity }
 );
 
 export const STEP_KINDS = [
@@ -25,6 +27,7 @@ export const STEP_KINDS = [
   'remove-lease',
   'delete-volume',
   'let-go-volume',
+  'tell-claim',
 ] as const satisfies readonly Step['kind'][];
 
 /** Names a step for as long as it is to be done. */
@@ -35,12 +38,13 @@ export const stepKey = ({ kind, object }: Step): string => `${kind} ${object.uid
  *
  * - A claim that has a volume, or one reserved for it, is never touched: the binder has its way.
  * - A volume is never let go while it is bound, or where its policy is to retain it; unless somebody has deleted it.
+ *   Of one that is bound its claim is told.
  * - In a cluster without nodes nothing is done: more likely it is misread than empty.
  */
 export function plan(world: World, verdicts: Verdicts): Step[] {
   if (world.nodes.length === 0) return [];
   const leases = new Map(world.leases.map((lease) => [lease.nodeKey, lease]));
-  const reserved = new Set(world.volumes.map(({ claimUid }) => claimUid));
+  const reserved = new Set(world.volumes.map(({ claim }) => claim?.uid));
   const unavailable = (nodeKey: string, node = nodeKey): Reason | undefined => {
     if (verdicts.isGone(nodeKey)) return { kind: 'node-gone', node };
     return verdicts.isSilent(nodeKey) ? silent(leases.get(nodeKey), node) : undefined;
@@ -61,9 +65,10 @@ export function plan(world: World, verdicts: Verdicts): Step[] {
 }
 
 function volumeStep(object: VolumeView, verdicts: Verdicts): Step[] {
-  const { hostname, isDeleting, phase, reclaimPolicy } = object;
-  if (phase === 'Bound' || !verdicts.isHostGone(hostname)) return [];
+  const { hostname, isDeleting, phase, reclaimPolicy, claim } = object;
+  if (!verdicts.isHostGone(hostname)) return [];
   const because = [{ kind: 'host-gone' as const, hostname }];
+  if (phase === 'Bound') return claim ? [{ kind: 'tell-claim', object, claim, because }] : [];
   if (isDeleting) return [{ kind: 'let-go-volume', object, because }];
   const isUnwanted = (phase === 'Released' || phase === 'Failed') && reclaimPolicy === 'Delete';
   return isUnwanted ? [{ kind: 'delete-volume', object, because }] : [];

@@ -81,7 +81,13 @@ export class Sweeper {
   #lead(signal: AbortSignal): Promise<void> {
     const { namespace, settings, delayMs, logger, observer = {}, watches = {} } = this.#options;
     const followers = new Followers({ reader: this.#reader, namespace, settings, logger, observer: watches });
-    const tools = { writer: this.#writer, events: this.#events, namespace, delaySeconds: delayMs / 1000 };
+    const tools = {
+      writer: this.#writer,
+      events: this.#events,
+      namespace,
+      delaySeconds: delayMs / 1000,
+      clock: this.#clock,
+    };
     const term = new Term({
       followers,
       tools,

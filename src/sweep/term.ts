@@ -25,9 +25,12 @@ export interface TermOptions {
   readonly observer: Partial<SweepObserver>;
 }
 
-const WORKERS = 2;
+/** The rate of calls is limited elsewhere; to free a claim takes a pause. */
+const WORKERS = 8;
 /** A step that is done and yet still to be done, as the watches tell it, is done again after so long. */
 const AGAIN_MS = 30_000;
+/** What is only said is said again when its Event has gone, after an hour where nobody has set another time. */
+const SAID_AGAIN_MS = 3_600_000;
 
 /**
  * One term as the leader: looks at the cluster every few seconds and does what is to be done.
@@ -84,8 +87,9 @@ export class Term {
     for (const key of this.#handedOutAt.keys()) {
       if (!this.#planned.has(key)) this.#handedOutAt.delete(key);
     }
-    for (const key of this.#planned.keys()) {
-      if (now - (this.#handedOutAt.get(key) ?? -Infinity) < AGAIN_MS) continue;
+    for (const [key, { kind }] of this.#planned) {
+      const againMs = kind === 'tell-claim' ? SAID_AGAIN_MS : AGAIN_MS;
+      if (now - (this.#handedOutAt.get(key) ?? -Infinity) < againMs) continue;
       this.#handedOutAt.set(key, now);
       this.#queue.add(key);
     }

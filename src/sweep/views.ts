@@ -25,6 +25,12 @@ export interface WaitingClaim extends Seen {
   readonly selectedNode: string;
 }
 
+export interface ClaimIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** A volume that our finalizer keeps. */
 export interface VolumeView extends Seen {
   readonly hostname: string;
@@ -35,7 +41,7 @@ export interface VolumeView extends Seen {
   /** Where our finalizer is in the list. */
   readonly finalizerIndex: number;
   /** The claim that it is reserved for. */
-  readonly claimUid: string | undefined;
+  readonly claim: ClaimIdentity | undefined;
 }
 
 /** What an agent keeps in the product's namespace. */
@@ -85,7 +91,7 @@ export function readVolume(object: KubeObject): VolumeView | undefined {
     isDeleting: textAt(object, 'metadata', 'deletionTimestamp') !== undefined,
     phase: textAt(object, 'status', 'phase') ?? 'Pending',
     reclaimPolicy: textAt(object, 'spec', 'persistentVolumeReclaimPolicy') ?? '',
-    claimUid: textAt(object, 'spec', 'claimRef', 'uid'),
+    claim: claimOf(object),
   };
 }
 
@@ -106,6 +112,13 @@ export function readLease(object: KubeObject): LeaseView | undefined {
 function seen(object: KubeObject): Seen {
   const { name, resourceVersion } = object.metadata;
   return { name, resourceVersion, uid: textAt(object, 'metadata', 'uid') ?? '' };
+}
+
+function claimOf(volume: KubeObject): ClaimIdentity | undefined {
+  const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) =>
+    textAt(volume, 'spec', 'claimRef', key),
+  );
+  return namespace && name && uid ? { namespace, name, uid } : undefined;
 }
 
 /** Where the volume can be used, in the one way that we write it; undefined where anybody else wrote it. */

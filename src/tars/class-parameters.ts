@@ -7,12 +7,14 @@ export type BackendName = (typeof BACKENDS)[number];
 
 /** What volumes with a filesystem of their own are formatted with. */
 export const FILESYSTEMS = ['ext4', 'xfs'] as const;
-type FsType = (typeof FILESYSTEMS)[number];
+export type FsType = (typeof FILESYSTEMS)[number];
 
 /** Below that, mkfs.xfs refuses. */
 const XFS_MIN_BYTES = 300 * 2 ** 20;
-/** Below that, there is no room for the filesystem itself. */
-const EXT4_MIN_BYTES = 2 ** 20;
+/** Below that, a journal takes much of it, or there is none at all, and a power cut damages the filesystem. */
+const EXT4_MIN_BYTES = 8 * 2 ** 20;
+/** Below that, there is no room for a few files in a directory with a limit. */
+const LIMIT_MIN_BYTES = 2 ** 20;
 
 /** `parameters` of a StorageClass, read. Sizes are bytes. */
 export interface ClassParameters {
@@ -133,6 +135,7 @@ function faultOf(name: string, parameters: Readonly<Record<string, unknown>>, me
 }
 
 function smallest(backend: BackendName, fsType: FsType): number {
-  if (backend !== 'loop' && backend !== 'lvm') return 0;
+  if (backend === 'directory' || backend === 'tmpfs') return 0;
+  if (backend === 'btrfs' || backend === 'quota') return LIMIT_MIN_BYTES;
   return fsType === 'xfs' ? XFS_MIN_BYTES : EXT4_MIN_BYTES;
 }

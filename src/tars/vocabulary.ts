@@ -36,6 +36,8 @@ export const OURS = {
   pool: 'local.tars.io/pool',
   /** Annotation of a claim: `"true"` lets the agent serve a directory that somebody else filled. */
   adopt: 'local.tars.io/adopt',
+  /** Annotation of a claim, for a moment: the node that the scheduler's choice of was taken back. */
+  freedFrom: 'local.tars.io/freed-from',
   /** Annotation of volumes: `"true"` where a writer is stopped at the volume's size. */
   sizeEnforced: 'local.tars.io/size-enforced',
 } as const;

@@ -1,3 +1,4 @@
+import { ownerText } from '../../src/agent/owner.ts';
 import { mustGo, presenceOf } from './agent-model-data.ts';
 import { reasonToWait } from './agent-model-pending.ts';
 import type { Model } from './agent-model-state.ts';
@@ -59,9 +60,16 @@ function* ofBound(claim: ClaimSeen, model: Model): Iterable<string> {
   if (!volume) return yield `claim ${claim.name} has lost its volume`;
   if (claim.phase !== 'Bound' || volume.phase !== 'Bound')
     yield `claim ${claim.name} is ${claim.phase}, its volume ${volume.phase}`;
-  const owner = model.view.disks.get(node)?.directories.get(claim.path)?.owner ?? 'not there';
-  if (owner !== claim.owner)
+  const disk = model.view.disks.get(node);
+  const owner = disk?.directories.get(claim.path)?.owner ?? 'not there';
+  if (owner !== claim.owner && owner !== asItCame(claim, disk))
     yield `${node}:${claim.path} is ${owner}, and claim ${claim.name} says ${claim.owner}`;
+}
+
+/** What adopted data may keep. */
+function asItCame({ mayAdopt, path }: ClaimSeen, disk: DiskSeen | undefined): string | undefined {
+  const entry = mayAdopt ? disk?.ledger.find((each) => each.path === path) : undefined;
+  return entry?.adopted && ownerText(entry.adopted);
 }
 
 function* ofVolumes(model: Model): Iterable<string> {

@@ -66,7 +66,7 @@ describe('the policies on agents', function () {
         status?.observedGeneration === metadata.generation;
       return items.every(isSeen) && items;
     });
-    expect(policies).to.have.length(8);
+    expect(policies).to.have.length(9);
     for (const { metadata, status } of policies) {
       expect(status?.typeChecking?.expressionWarnings ?? [], metadata.name).to.deep.equal([]);
     }
@@ -76,6 +76,7 @@ describe('the policies on agents', function () {
     it('let an agent make, change and delete its own', async () => {
       await accepted(agent.create(VOLUMES, volume('own', 'node-1')));
       await accepted(agent.patch(`${VOLUMES}/own`, annotate({ 'local.tars.io/pool': 'other' })));
+      await accepted(agent.patch(`${VOLUMES}/own`, { spec: { capacity: { storage: '6Gi' } } }));
       await accepted(agent.patch(`${VOLUMES}/own`, { metadata: { finalizers: ['local.tars.io/volume'] } }));
       await accepted(agent.delete(`${VOLUMES}/own`));
       await accepted(agent.patch(`${VOLUMES}/own`, { metadata: { finalizers: null } }));

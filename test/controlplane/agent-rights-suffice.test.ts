@@ -17,8 +17,12 @@ const NODES = ['node-1', 'node-2'];
 const PODS = '/api/v1/namespaces/default/pods';
 
 interface Stored extends KubeObject {
-  readonly spec: { readonly nodeName?: string; readonly volumeName?: string };
-  readonly status: { readonly phase: string };
+  readonly spec: { readonly nodeName?: string; readonly volumeName?: string; readonly capacity?: Capacity };
+  readonly status: { readonly phase: string; readonly capacity?: Capacity };
+}
+
+interface Capacity {
+  readonly storage: string;
 }
 
 describe('agents with their own rights', function () {
@@ -67,7 +71,7 @@ describe('agents with their own rights', function () {
     });
   });
 
-  it('serve a claim that the scheduler places, and remove its volume after it', async () => {
+  it('serve a claim that the scheduler places, let it grow, and remove its volume after it', async () => {
     await cluster.given('data', undefined);
     await cluster.stored(PODS, {
       metadata: { name: 'user' },
@@ -83,6 +87,13 @@ describe('agents with their own rights', function () {
     expect(metadata!.labels).to.include({ 'local.tars.io/node': nodeName });
     expect((await get(`${VOLUMES}/${spec.volumeName}`)).metadata!.labels).to.include({
       'kubernetes.io/hostname': nodeName,
+    });
+    await cluster.kubectl('patch', 'sc/t-storage-class', '-p', '{"allowVolumeExpansion":true}');
+    const grown = { spec: { resources: { requests: { storage: '6Gi' } } } };
+    await cluster.kubectl('patch', 'pvc/data', '-p', JSON.stringify(grown));
+    await waitFor('claim and volume to be larger', async () => {
+      const [claim, volume] = [await get(`${CLAIMS}/data`), await get(`${VOLUMES}/${spec.volumeName}`)];
+      return claim.status.capacity?.storage === '6Gi' && volume.spec.capacity?.storage === '6Gi';
     });
     await cluster.kubectl('delete', 'pod/user', 'pvc/data', '--timeout=20s');
     await cluster.kubectl('wait', `pv/${spec.volumeName}`, '--for=delete', '--timeout=30s');

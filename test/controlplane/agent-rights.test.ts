@@ -33,6 +33,7 @@ const AGENT: { readonly anywhere: Rights; readonly inSystem: Rights } = {
   anywhere: {
     persistentvolumes: `${READ} create patch delete`,
     persistentvolumeclaims: `${READ} patch`,
+    'persistentvolumeclaims/status': 'patch',
     'storageclasses.storage.k8s.io': READ,
     nodes: 'get',
     events: 'create patch',
@@ -77,7 +78,6 @@ const NOBODYS = [
   'nodes/proxy',
   'services',
   'persistentvolumes/status',
-  'persistentvolumeclaims/status',
   'persistentvolumeclaims/finalizers',
   'daemonsets.apps',
   'deployments.apps',

@@ -1,4 +1,13 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Run, tlv } from '../offline/tlv.ts';
@@ -94,6 +103,25 @@ describe('data that is already there', function () {
       await served.told('PersistentVolumeClaim', 'unknown', 'VolumeAdopted', /has the data at/);
       expect(treeOf(at('unknown'))['/deep/file']).to.equal(tree['/deep/file']);
       expect(treeOf(at('unknown'))['/deep']).to.equal(tree['/deep']);
+    });
+
+    it('keeps owner and mode when it is adopted, until the claim asks for others', async () => {
+      filled('asis');
+      chownSync(at('asis'), 999, 998);
+      chmodSync(at('asis'), 0o700);
+      await claim('asis', { annotations: { ...ANNOTATIONS, [ADOPT]: 'true' } });
+      await served.bound('asis');
+      const words = /whose owner and mode stay 999:998 700 until the claim asks for others than 1000:0 711$/;
+      await served.told('PersistentVolumeClaim', 'asis', 'VolumeAdopted', words);
+      await served.agents.stop(NODE);
+      await served.agents.start(NODE);
+      await idle();
+      expect(owner('asis')).to.equal('999:998 700');
+
+      const annotations = { 'tars.io/LocalVolumeMode': '755' };
+      await served.patch(`${CLAIMS}/asis`, { metadata: { annotations } });
+      await served.told('PersistentVolumeClaim', 'asis', 'OwnerChanged', /are 1000:0 755 now/);
+      expect(owner('asis')).to.equal('1000:0 755');
     });
 
     it('is no matter of adoption for any other word than "true"', async () => {

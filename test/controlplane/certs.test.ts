@@ -10,6 +10,7 @@ import { LIFETIMES, type Lifetimes } from '../../certs/lifetime.ts';
 import { serverNames } from '../../certs/names.ts';
 import { Rotation, type RotationOptions } from '../../certs/rotation.ts';
 import { parseState, secretData, type SecretData } from '../../certs/state.ts';
+import { ApiWriter } from '../../src/cluster/api-writer.ts';
 import { CaBundle } from '../../src/cluster/ca-bundle.ts';
 import { CertificateSecret } from '../../src/cluster/certificate-secret.ts';
 import { loadKubeConfig } from '../../src/cluster/kube-config.ts';
@@ -121,10 +122,10 @@ describe('certificates on a real API server', function () {
   }
 
   function rotation(options: Partial<RotationOptions> = {}, identity = WEBHOOK): Rotation {
-    const config = loadKubeConfig(plane.kubeconfig(identity));
+    const writer = new ApiWriter(loadKubeConfig(plane.kubeconfig(identity)));
     const one = new Rotation({
-      secrets: new CertificateSecret(config, { namespace: NAMESPACE, name: SECRET }),
-      bundles: new CaBundle(config, { mutating: CONFIGURATION, validating: CONFIGURATION }),
+      secrets: new CertificateSecret(writer, { namespace: NAMESPACE, name: SECRET }),
+      bundles: new CaBundle(writer, { mutating: CONFIGURATION, validating: CONFIGURATION }),
       names: NAMES,
       time: SYSTEM_TIME,
       log: silent,
@@ -413,7 +414,7 @@ PROBLEMS none
       writeFileSync(file, gone);
       const { stderr, exit } = await tlv(['certs', '--kubeconfig', file]);
       expect({ stderr, exit }).to.deep.equal({
-        stderr: `tlv: certs: fetch failed: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+        stderr: `tlv: certs: GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${CONFIGURATION}: connect ECONNREFUSED 127.0.0.1:${port}\n`,
         exit: 2,
       });
     });

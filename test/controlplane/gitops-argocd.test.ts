@@ -241,16 +241,15 @@ describe('Argo CD', function () {
 
     it('takes over what kubectl applied, and rolls no pods', async () => {
       await beginAnew();
-      const [cart] = TSERVERS;
-      const [set] = statefulSets(`${IMAGE}:v1`);
-      await cluster.kubectl(['apply', '-f', cluster.commit([cart!])]);
-      await cluster.kubectl(['apply', '-f', cluster.commit([set!])]);
+      const given = statefulSets(`${IMAGE}:v1`);
+      await cluster.kubectl(['apply', '-f', cluster.commit(TSERVERS)]);
+      await cluster.kubectl(['apply', '-f', cluster.commit(given)]);
       const before = await stored();
-      const adopted = await commit(SERVERS, [set!, cart!]);
+      const adopted = await commit(SERVERS, [...given, ...TSERVERS]);
       await sync(SERVERS, adopted);
       const after = await stored();
       expect(after.map(({ spec }) => spec)).to.deep.equal(before.map(({ spec }) => spec));
-      expect(after.map(({ metadata }) => metadata.generation)).to.deep.equal([1]);
+      expect(after.map(({ metadata }) => metadata.generation)).to.deep.equal([1, 1, 1]);
       await expectSyncedAlready(SERVERS, adopted);
     });
   });

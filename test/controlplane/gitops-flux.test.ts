@@ -177,17 +177,16 @@ describe('Flux', function () {
 
     it('takes over what kubectl applied, and rolls no pods', async () => {
       await beginAnew();
-      const [cart] = TSERVERS;
-      const [set] = statefulSets(`${IMAGE}:v1`);
-      const files = [cluster.commit([cart!]), cluster.commit([set!])];
+      const given = statefulSets(`${IMAGE}:v1`);
+      const files = [cluster.commit(TSERVERS), cluster.commit(given)];
       for (const file of files) await cluster.kubectl(['apply', '-f', file]);
       const before = await stored();
-      const adopted = await commit([set!]);
-      await apply(TSERVERS_FIRST, await commit([cart!]));
+      const adopted = await commit(given);
+      await apply(TSERVERS_FIRST, await commit(TSERVERS));
       await apply(SERVERS, adopted);
       const after = await stored();
       expect(after.map(({ spec }) => spec)).to.deep.equal(before.map(({ spec }) => spec));
-      expect(after.map(({ metadata }) => metadata.generation)).to.deep.equal([1]);
+      expect(after.map(({ metadata }) => metadata.generation)).to.deep.equal([1, 1, 1]);
       await expectAppliedAlready(SERVERS, adopted);
     });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
+import { asNewestStores } from './older-words.ts';
 import { ROOT, tlv } from '../offline/tlv.ts';
 
 /** What is generated and rendered offline, put before the real API server. */
@@ -68,7 +69,7 @@ describe('the CRD and rendered manifests on a real API server', function () {
         await kubectl('get', 'sts', metadata.name, '-n', metadata.namespace, '-o', 'json'),
       ) as StoredSet;
       // Exactly as the API server defaults them, so that no diff ever shows them.
-      expect(stored.spec.volumeClaimTemplates).to.deep.equal(spec.volumeClaimTemplates);
+      expect(asNewestStores(stored.spec.volumeClaimTemplates)).to.deep.equal(spec.volumeClaimTemplates);
 
       // Read back and rendered again, nothing is left to change.
       const list = await kubectl('get', 'tservers,statefulsets', '-n', metadata.namespace, '-o', 'json');
@@ -82,6 +83,20 @@ describe('the CRD and rendered manifests on a real API server', function () {
     const path = '{.spec.k8s.mounts[0].source.tLocalVolume}';
     const stored = await kubectl('get', 'tserver', 'tars-test', '-o', `jsonpath=${path}`);
     expect(JSON.parse(stored)).to.deep.equal({ uid: '0', gid: '0', mode: '755' });
+  });
+
+  it('lets server-side apply take over what kubectl applied, the defaults too', async () => {
+    const object = server(mount({}), 'tars-over');
+    expect((await apply(object)).code).to.equal(0);
+    const get = (path: string) => kubectl('get', 'tserver', 'tars-over', '-o', `jsonpath={${path}}`);
+    const before = await get('.spec');
+    for (const manager of ['kubectl', 'kubectl', 'other', 'other']) {
+      const args = ['apply', '--server-side', '--force-conflicts', `--field-manager=${manager}`, '-f', '-'];
+      const { code, stderr } = await plane.kubectl(args, { input: JSON.stringify(object) });
+      expect(code, stderr).to.equal(0);
+      expect(await get('.spec')).to.equal(before);
+    }
+    expect(await get('.metadata.generation')).to.equal('1');
   });
 
   it('serves v1beta2 as well', async () => {

@@ -78,6 +78,10 @@ describe('tlv sweep', function () {
       await waitFor(`${volume} to be Released`, async () => (await phase(volume)) === 'Released');
     }
     await plane.api('DELETE', `${VOLUMES}/terminating`);
+    await apply(volumeObject('bound', 'gone'));
+    const { spec, ...claim } = claimObject('bound');
+    await apply({ ...claim, spec: { ...spec, volumeName: 'bound' } });
+    await waitFor('bound to be Bound', async () => (await phase('bound')) === 'Bound');
   });
   after(async () => {
     await Promise.all(sweepers.map((sweeper) => sweeper.stop('SIGKILL')));
@@ -150,6 +154,10 @@ describe('tlv sweep', function () {
     for (const name of ['of-gone', 'of-silent']) {
       await waitFor(`${name} to be free`, async () => (await chosenFor(name)) === undefined);
       expect((await claim(name)).metadata.labels ?? {}).not.to.have.property(OURS.node);
+      await waitFor('its mark to be off', async () => {
+        const { annotations = {} } = (await claim(name)).metadata;
+        return !(OURS.freedFrom in annotations);
+      });
     }
     const [gone] = await waitFor('an Event', async () => {
       const events = (await eventsOf('of-gone')).filter((event) => event.startsWith('Warning'));
@@ -184,6 +192,18 @@ describe('tlv sweep', function () {
       `Warning VolumeLetGo: There has been no node gone for more than ${DELAY_SECONDS} s: the volume is let go. Its data ` +
         'was not removed: it is still on the disk of that node, at /usr/local/app/tars/host-mount/default/app.server/unwanted.',
     );
+  });
+
+  it('tells the claim of a bound volume where its data is, and what can be done', async () => {
+    const told = await waitFor('an Event', async () =>
+      (await eventsOf('bound')).find((event) => event.includes('VolumeNodeGone')),
+    );
+    expect(told).to.equal(
+      `Warning VolumeNodeGone: There has been no node gone for more than ${DELAY_SECONDS} s, and this claim's volume bound ` +
+        'is on its disk, at /usr/local/app/tars/host-mount/default/app.server/bound. Pods with this claim wait for that ' +
+        'node: bring it back under its name, or delete claim and pod to begin anew elsewhere, without that data.',
+    );
+    expect(await phase('bound')).to.equal('Bound');
   });
 
   it('leaves alone what is wanted, offered, kept, or of an agent that lives', async () => {

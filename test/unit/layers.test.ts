@@ -41,6 +41,17 @@ describe('layers', () => {
     });
   }
 
+  it('nothing calls by client-node, whose calls are not in the image', () => {
+    const imports = files.flatMap((file) =>
+      [
+        ...readFileSync(join(SRC, file), 'utf8').matchAll(
+          /^import ([^;]*) from '@kubernetes\/client-node'/gm,
+        ),
+      ].map(([, what]) => what),
+    );
+    expect(new Set(imports)).to.deep.equal(new Set(['type { KubeConfig }', '{ KubeConfig }']));
+  });
+
   for (const file of files.filter((name) => PURE.has(folderOf(name)))) {
     it(`${file} is pure`, () => {
       const others = importsOf(file).filter((name) => !name.startsWith('.') && !PURE_PACKAGES.has(name));

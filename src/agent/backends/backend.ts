@@ -2,6 +2,7 @@ import type { BackendName } from '../../tars/class-parameters.ts';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Tools } from '../os/tools.ts';
 import type { Pool } from '../pool.ts';
+import type { Remover } from '../remover.ts';
 import type { VolumeOptions } from '../storage.ts';
 
 /** Who owns the top directory of a volume, and with which mode. */
@@ -66,6 +67,8 @@ export interface Traits {
 export interface Backend {
   readonly name: BackendName;
   readonly traits: Traits;
+  /** Where volumes in the trash are more than files. */
+  readonly remover?: Remover | undefined;
   /** What this volume's room comes from. */
   source(options?: VolumeOptions): Source;
   inspect(path: VolumePath): Promise<Found>;

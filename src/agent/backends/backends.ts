@@ -1,9 +1,14 @@
 import { BACKENDS, type BackendName } from '../../tars/class-parameters.ts';
 import type { Backend, Kit, Provider, Traits } from './backend.ts';
+import type { Remover } from '../remover.ts';
+import { BTRFS } from './btrfs.ts';
 import { DIRECTORY } from './directory.ts';
+import { LOOP } from './loop.ts';
+import { QUOTA } from './quota.ts';
+import { TMPFS } from './tmpfs.ts';
 
 /** Every way to keep volumes that there is. */
-const PROVIDERS: readonly Provider[] = [DIRECTORY];
+const PROVIDERS: readonly Provider[] = [DIRECTORY, LOOP, TMPFS, BTRFS, QUOTA];
 
 /** A node that lacks what a backend needs was asked for one of its volumes. */
 export class BackendMissing extends Error {
@@ -39,19 +44,24 @@ export class Backends {
   get(name: BackendName): Backend {
     const why = this.missing(name);
     const backend = this.#backends.get(name);
-    if (why !== undefined || !backend) throw new BackendMissing(`backend ${name}: ${why ?? 'not known'}`);
+    if (why !== undefined || !backend) throw new BackendMissing(why ?? `there is no backend ${name}`);
     return backend;
   }
 
   traitsOf(name: BackendName): Traits {
     const backend = this.#backends.get(name);
-    if (!backend) throw new BackendMissing(`backend ${name} is not known`);
+    if (!backend) throw new BackendMissing(`there is no backend ${name}`);
     return backend.traits;
   }
 
   /** Why this node cannot keep volumes so; undefined where it can. */
   missing(name: BackendName): string | undefined {
     return this.#missing.get(name);
+  }
+
+  /** Of those that have a say in how what was retired is destroyed. */
+  removers(): Remover[] {
+    return this.available().flatMap((name) => this.#backends.get(name)?.remover ?? []);
   }
 
   /** Those that this node has. */

@@ -7,8 +7,10 @@ import { assertTrashName } from '../trash-item.ts';
 import type { Backend, Found, Made, Owner, Provider, Source } from './backend.ts';
 import { PoolSource } from './pool-source.ts';
 import {
+  asParentsVanish,
   assertNoMount,
   assertSameMount,
+  makeUnlessThere,
   mountsAt,
   ownerOf,
   placeOf,
@@ -16,9 +18,6 @@ import {
   withParents,
   withVolume,
 } from './volume-directory.ts';
-
-/** How often a parent may vanish under our hands: whoever takes a sibling away takes empty parents with it. */
-const MAX_ATTEMPTS = 5;
 
 /**
  * A volume is a plain directory, of any size.
@@ -49,13 +48,7 @@ export class DirectoryBackend implements Backend {
   }
 
   async make(path: VolumePath, { owner }: Made): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#pool.withRoot(async (root) => await makeVolume(root, path, owner));
-      } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
-      }
-    }
+    await asParentsVanish(() => this.#pool.withRoot((root) => makeVolume(root, path, owner)));
   }
 
   /** A directory is always in its place. */
@@ -130,14 +123,6 @@ async function makeVolume(root: Directory, path: VolumePath, owner: Owner): Prom
     await volume.sync();
     await parent.sync();
   });
-}
-
-async function makeUnlessThere(parent: Directory, name: string): Promise<void> {
-  try {
-    await parent.makeDirectory(name, 0o700);
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
 }
 
 interface Move {

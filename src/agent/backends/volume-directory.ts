@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { FileFault, hasCode, PathBlocked, PoolLost } from '../os/errors.ts';
-import { mounts, pointsWithin } from '../os/mounts.ts';
+import { type Mount, mounts, within } from '../os/mounts.ts';
 import type { Owner } from './backend.ts';
 
 /** The way to a volume's directory, handle by handle from the root of its pool. */
@@ -20,16 +20,27 @@ export async function withVolume<T>(
   path: VolumePath,
   work: (place: Place) => Promise<T>,
 ): Promise<T | undefined> {
-  const { namespace, server, name } = placeOf(path);
+  return await withParent(root, path, async (parent) => {
+    const { name } = placeOf(path);
+    await using volume = await parent.findDirectory(name);
+    return volume && (await work({ parent, name, volume }));
+  });
+}
+
+/** Does the work in the directory that the volume's is in; undefined where that is not there. */
+export async function withParent<T>(
+  root: Directory,
+  path: VolumePath,
+  work: (parent: Directory) => Promise<T>,
+): Promise<T | undefined> {
+  const { namespace, server } = placeOf(path);
   await using outer = await root.findDirectory(namespace);
   if (!outer) return undefined;
   assertSameMount(root, outer);
   await using parent = await outer.findDirectory(server);
   if (!parent) return undefined;
   assertSameMount(root, parent);
-  await using volume = await parent.findDirectory(name);
-  if (!volume) return undefined;
-  return await work({ parent, name, volume });
+  return await work(parent);
 }
 
 /** Does the work in the directory that the volume's is to be in, and makes it first where it is not there. */
@@ -46,6 +57,15 @@ export async function withParents<T>(
   return await work(parent);
 }
 
+/** Makes a directory that nobody but root can look into; one that is there stays as it is. */
+export async function makeUnlessThere(parent: Directory, name: string): Promise<void> {
+  try {
+    await parent.makeDirectory(name, 0o700);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+}
+
 /** Removes the directories above the volume's as far as nothing is in them. */
 export async function pruneParents(root: Directory, path: VolumePath): Promise<void> {
   const { namespace, server } = placeOf(path);
@@ -59,7 +79,7 @@ export async function pruneParents(root: Directory, path: VolumePath): Promise<v
 export async function assertNoMount(root: Directory, path: VolumePath): Promise<void> {
   const [mounted] = await mountsAt(root, path);
   if (mounted === undefined) return;
-  throw new PathBlocked('EBUSY', path, `something is mounted at ${mounted}`);
+  throw new PathBlocked('EBUSY', path, `something is mounted at ${mounted.point}`);
 }
 
 export function ownerOf({ uid, gid, mode }: Stats): Owner {
@@ -103,13 +123,32 @@ export function assertSameMount(root: Directory, directory: Directory): void {
   throw new PathBlocked('EXDEV', directory.path, `another disk or directory is mounted at ${directory.path}`);
 }
 
-/** Mount points at the volume's directory or below it. */
-export async function mountsAt(root: Directory, path: VolumePath): Promise<string[]> {
+/** What is mounted at the volume's directory or below it. */
+export async function mountsAt(root: Directory, path: VolumePath): Promise<Mount[]> {
   const [all, id, realPath] = [await mounts(), root.mountId(), root.realPath()];
   // Unmounted lazily since it was opened: then its path says nothing of what is mounted in it.
   if (!all.some((mount) => mount.id === id))
     throw new PoolLost(realPath, `${realPath} has just been unmounted`);
-  return pointsWithin(all, `${realPath}/${path}`);
+  return within(all, absolutePath(root, path));
+}
+
+/** Where the volume's directory is, as the table of mounts has it. */
+export function absolutePath(root: Directory, path: VolumePath): string {
+  return `${root.realPath()}/${path}`;
+}
+
+/** How often a parent may vanish under our hands: whoever takes a sibling away takes empty parents with it. */
+const MAX_ATTEMPTS = 5;
+
+/** Does work that begins with `withParents` again where what is above the volume vanished meanwhile. */
+export async function asParentsVanish<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
+    }
+  }
 }
 
 /** An empty directory that stays does no harm; one that is used again just now must stay. */

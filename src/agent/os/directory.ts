@@ -1,5 +1,5 @@
 import { constants, type Dirent, readFileSync, readlinkSync, type Stats, type StatsFs } from 'node:fs';
-import { lstat, mkdir, open, opendir, readlink, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, opendir, readlink, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { type BeforeEffect, noEffect } from '../../cluster/effect.ts';
 import { DiskFault, faultAt, faultOf, hasCode } from './errors.ts';
@@ -135,6 +135,12 @@ export class Directory implements AsyncDisposable {
     }
   }
 
+  /** Gives a file a second name, which nothing must have yet: so a name is taken together with all that is in the file. */
+  async linkFile(name: Name, newName: Name): Promise<void> {
+    const from = this.#at(name);
+    await this.#change(`link ${this.#pathOf(name)} to`, newName, () => link(from, this.#at(newName)));
+  }
+
   /** Owner, then mode, for a change of owner may clear bits of the mode; exact whatever the umask. */
   async own({ uid, gid, mode }: { uid: number; gid: number; mode: number }): Promise<void> {
     await this.#changeSelf(`chown to ${uid}:${gid}`, () => this.#handle.chown(uid, gid));
@@ -154,6 +160,16 @@ export class Directory implements AsyncDisposable {
     await using _closing = handle;
     await this.#change('write', name, () => handle.writeFile(text));
     await this.#change('sync', name, () => handle.sync());
+  }
+
+  /** Makes a file, which must be a plain one, that many bytes long; what is added has no blocks yet. */
+  async resizeFile(name: Name, size: number): Promise<void> {
+    await this.#change('resize', name, () => withPlainFile(this.#at(name), (file) => file.truncate(size)));
+  }
+
+  /** Makes the content of a plain file last through a power cut, whoever has written it. */
+  async syncFile(name: Name): Promise<void> {
+    await this.#change('sync', name, () => withPlainFile(this.#at(name), (file) => file.sync()));
   }
 
   /** The text of a small file, which must be a plain one; undefined where there is none. */
@@ -188,6 +204,17 @@ export class Directory implements AsyncDisposable {
   /** Where it is now, as an absolute path without links, for comparing with the table of mounts. */
   realPath(): string {
     return readlinkSync(this.#proc);
+  }
+
+  /**
+   * Of itself, or of what has this name in it, for programs that this process runs and waits for: they begin at the
+   * open directory as well.
+   */
+  toolPath(name?: string): string {
+    const here = `/proc/${process.pid}/fd/${this.#handle.fd}`;
+    if (name === undefined) return here;
+    assertComponent(name);
+    return `${here}/${name}`;
   }
 
   /** Which mount it is on: also different for a bind mount of the same device. */
@@ -238,6 +265,14 @@ export class Directory implements AsyncDisposable {
       throw faultOf(error, { doing, path: this.path, directory: this.path });
     }
   }
+}
+
+async function withPlainFile(
+  path: string | Buffer,
+  work: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  await using file = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  await work(file);
 }
 
 function assertComponent(name: Name): void {

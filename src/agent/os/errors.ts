@@ -126,9 +126,12 @@ function isOurs(path: string): boolean {
   return path === '.' || path.startsWith('/') || `${path}/`.startsWith(`${STATE_FOLDER}/`);
 }
 
+/** Node has no names for these, and calls them unknown. */
+const UNNAMED: Readonly<Record<number, string>> = { 116: 'ESTALE', 117: 'EUCLEAN', 122: 'EDQUOT' };
+
 /** The name of a system call's error; errors of Node itself have codes too, but no number. */
 function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof FileFault) return undefined;
   const { code, errno }: NodeJS.ErrnoException = error;
-  return errno === undefined ? undefined : code;
+  return errno === undefined ? undefined : (UNNAMED[-errno] ?? code);
 }

@@ -2,7 +2,15 @@ import { readFile } from 'node:fs/promises';
 
 export interface Mount {
   readonly id: number;
+  /** Of the filesystem, as major:minor. */
+  readonly device: string;
   readonly point: string;
+  /** Of filesystem, such as ext4. */
+  readonly type: string;
+  /** A device, or what whoever has mounted it called it. */
+  readonly source: string;
+  /** Of the filesystem itself, as it lists them. */
+  readonly options: readonly string[];
   /** The mount itself or the filesystem in it is read-only. */
   readonly isReadOnly: boolean;
 }
@@ -17,11 +25,14 @@ export async function mountsWithin(absolutePath: string): Promise<string[]> {
   return pointsWithin(await mounts(), absolutePath);
 }
 
-export function pointsWithin(all: readonly Mount[], absolutePath: string): string[] {
+export function pointsWithin(all: readonly Pick<Mount, 'point'>[], absolutePath: string): string[] {
+  return within(all, absolutePath).map(({ point }) => point);
+}
+
+/** What of this is at an absolute path, which has no links in it, or below it; the last one at a point covers the others. */
+export function within<M extends Pick<Mount, 'point'>>(all: readonly M[], absolutePath: string): M[] {
   const below = absolutePath.endsWith('/') ? absolutePath : `${absolutePath}/`;
-  return all
-    .map(({ point }) => point)
-    .filter((point) => `${point}/`.startsWith(below) || point === absolutePath);
+  return all.filter(({ point }) => `${point}/`.startsWith(below) || point === absolutePath);
 }
 
 /** Reads the text of /proc/self/mountinfo; see proc_pid_mountinfo(5). */
@@ -30,11 +41,20 @@ export function parseMounts(text: string): Mount[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [id = '', , , , point = '', options = '', ...rest] = line.split(' ');
+      const [id = '', , device = '', , point = '', options = '', ...rest] = line.split(' ');
       // Any number of optional fields, a dash, then type, source and the filesystem's own options.
-      const ofFilesystem = rest[rest.indexOf('-') + 3] ?? '';
-      const isReadOnly = [options, ofFilesystem].some((list) => list.split(',').includes('ro'));
-      return { id: Number(id), point: unescaped(point), isReadOnly };
+      const [type = '', source = '', ofFilesystem = ''] = rest.slice(rest.indexOf('-') + 1);
+      const ownOptions = ofFilesystem.split(',');
+      const isReadOnly = [options.split(','), ownOptions].some((list) => list.includes('ro'));
+      return {
+        id: Number(id),
+        device,
+        point: unescaped(point),
+        type,
+        source: unescaped(source),
+        options: ownOptions,
+        isReadOnly,
+      };
     });
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BeforeEffect, noEffect } from '../../cluster/effect.ts';
+import { DiskFault } from './errors.ts';
 
 /** A program of the node, such as mkfs.ext4, could not be run, or ended badly. */
 export class ToolFailed extends Error {
@@ -21,6 +22,23 @@ export class ToolFailed extends Error {
     this.code = code;
     this.stderr = stderr;
   }
+}
+
+/** What programs print when they run out of room, which is a fault of the disk and not of the program. */
+const OUT_OF_ROOM = {
+  ENOSPC: 'No space left on device',
+  EDQUOT: 'Disk quota exceeded',
+} as const;
+
+/**
+ * What a program failed with, as a fault of the disk where it was one; every other error is returned as it is.
+ * @param path - that it worked on, below the root
+ */
+export function toolFaultOf(error: unknown, path: string): unknown {
+  if (!(error instanceof ToolFailed)) return error;
+  for (const [code, words] of Object.entries(OUT_OF_ROOM))
+    if (error.stderr.includes(words)) return new DiskFault(code, path, error.message, error);
+  return error;
 }
 
 interface Ending {

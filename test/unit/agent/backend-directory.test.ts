@@ -10,7 +10,7 @@ itKeepsTheContract({
 itKeepsTheContract({
   name: 'directory on a tmpfs',
   prepare: async (world) => {
-    world.mountTmpfs(world.root);
+    world.mountTmpfs(world.root, 'size=64m,mode=755');
     await world.pool();
   },
   open: async (world, before) => new DirectoryBackend(await world.pool(before)),

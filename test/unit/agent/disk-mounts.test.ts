@@ -12,16 +12,25 @@ describe('mounts', () => {
       '38 35 98:0 / /full rw - ext3 /dev/root ro',
       '',
     ].join('\n');
+    const disk = { device: '98:0', type: 'ext3', source: '/dev/root' };
     expect(parseMounts(text)).to.deep.equal([
-      { id: 22, point: '/proc', isReadOnly: false },
-      { id: 36, point: '/mnt two\\x\ty\nz', isReadOnly: false },
-      { id: 37, point: '/数据', isReadOnly: true },
-      { id: 38, point: '/full', isReadOnly: true },
+      {
+        id: 22,
+        device: '0:21',
+        point: '/proc',
+        type: 'proc',
+        source: 'proc',
+        options: ['rw'],
+        isReadOnly: false,
+      },
+      { ...disk, id: 36, point: '/mnt two\\x\ty\nz', options: ['rw', 'errors=continue'], isReadOnly: false },
+      { ...disk, id: 37, point: '/数据', options: ['rw'], isReadOnly: true },
+      { ...disk, id: 38, point: '/full', options: ['ro'], isReadOnly: true },
     ]);
   });
 
   it('does not take a longer name for something within', () => {
-    const all = ['/a', '/a/b', '/ab', '/a/bc', '/'].map((point, id) => ({ id, point, isReadOnly: false }));
+    const all = ['/a', '/a/b', '/ab', '/a/bc', '/'].map((point) => ({ point }));
     expect(pointsWithin(all, '/a')).to.deep.equal(['/a', '/a/b', '/a/bc']);
     expect(pointsWithin(all, '/a/b')).to.deep.equal(['/a/b']);
     expect(pointsWithin(all, '/')).to.have.length(5);

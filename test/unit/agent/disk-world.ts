@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   lstatSync,
   mkdirSync,
@@ -10,7 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { BeforeEffect } from '../../../src/cluster/effect.ts';
 import { asVolumePath, type VolumePath } from '../../../src/tars/host-path.ts';
 import { parseMounts, pointsWithin } from '../../../src/agent/os/mounts.ts';
@@ -69,6 +69,11 @@ export class World {
     execFileSync('umount', [target], { stdio: 'pipe' });
   }
 
+  /** What is mounted below the root, in the order of mounting. */
+  get mountPoints(): string[] {
+    return pointsWithin(parseMounts(readFileSync('/proc/self/mountinfo', 'utf8')), this.root);
+  }
+
   /** Of this process, open below this folder. */
   get openFiles(): string[] {
     return readdirSync('/proc/self/fd')
@@ -79,7 +84,13 @@ export class World {
   remove(): void {
     const mounted = pointsWithin(parseMounts(readFileSync('/proc/self/mountinfo', 'utf8')), this.folder);
     for (const target of mounted.toReversed()) this.unmount(target);
-    rmSync(this.folder, { recursive: true, force: true });
+    try {
+      rmSync(this.folder, { recursive: true, force: true });
+    } catch {
+      // Directories below mounts are immutable.
+      spawnSync('chattr', ['-R', '-f', '-i', this.folder]);
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 }
 
@@ -107,10 +118,10 @@ function contentOf(path: string): string {
   return status.isFile() ? readFileSync(path, 'utf8') : '';
 }
 
-/** All names below a root, our own folder left out. */
+/** All names below a root, our own folder and what mkfs of ext4 makes left out. */
 export function namesBelow(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.startsWith('.tlv'))
+    .filter((name) => !name.startsWith('.tlv') && basename(name) !== 'lost+found')
     .sort();
 }
 

@@ -94,7 +94,12 @@ function entryFor(way: Way, { kind, who }: Row, over: Partial<LedgerEntry> = {})
   const storageClass = way === 'on-demand' ? 't-storage-class' : 'offers';
   return isOffer(way, kind)
     ? offered('made', over)
-    : entry('made', { storageClass, claim: { namespace, name, uid }, ...over });
+    : entry('made', {
+        storageClass,
+        claim: { namespace, name, uid },
+        ...(kind === 'filled' && who === 'adopt' ? { adopted: OWNER } : {}),
+        ...over,
+      });
 }
 
 function created(way: Way, { kind, who }: Row): Step {
@@ -256,6 +261,40 @@ describe('what was begun, while the caches say nothing', () => {
   });
 });
 
+describe('data that is adopted', () => {
+  const THEIRS = { uid: 999, gid: 998, mode: 0o700 };
+  const adopter = claim({ ...OTHER, mayAdopt: true });
+
+  for (const known of [undefined, entry('kept', { owner: { uid: 1, gid: 1, mode: 0o711 } })]) {
+    it(`has owner and mode as they are, and says so (${known ? 'kept' : 'nobody knows it'})`, () => {
+      const given = state({ claims: [adopter], entry: known, found: found('filled', THEIRS) });
+      const row: Row = { kind: 'filled', who: 'adopt', known: 'nothing', code: 'take' };
+      expect(plan(given)).to.deep.equal({
+        kind: 'steps',
+        steps: [
+          { do: 'record', entry: entryFor('on-demand', row, { adopted: THEIRS }) },
+          created('on-demand', row),
+          {
+            do: 'say',
+            about: aboutClaim(adopter),
+            reason: 'VolumeAdopted',
+            message: `volume ${NAME} has the data at ${WHERE} on node n1, whose owner and mode stay 999:998 700 until the claim asks for others than 0:0 755`,
+          },
+        ],
+      });
+    });
+  }
+
+  it('keeps what it came with when its own claim waits for it again', () => {
+    const known = entry('kept', { adopted: THEIRS });
+    const given = state({ claims: [claim()], entry: known, found: found('filled', THEIRS) });
+    const decision = plan(given);
+    expect(decision)
+      .to.have.property('steps')
+      .that.deep.includes({ do: 'record', entry: entry('made', { adopted: THEIRS }) });
+  });
+});
+
 describe('data that came while a directory was being made', () => {
   it('is served where a person gives it to the claim, as the message says', () => {
     const adopter = claim({ mayAdopt: true });
@@ -264,7 +303,7 @@ describe('data that came while a directory was being made', () => {
     expect(decision).to.deep.equal({
       kind: 'steps',
       steps: [
-        { do: 'record', entry: entryFor('on-demand', row) },
+        { do: 'record', entry: entryFor('on-demand', row, { adopted: OWNER }) },
         created('on-demand', row),
         {
           do: 'say',

@@ -100,11 +100,11 @@ describe('a volume with a size', () => {
 
   it('goes elsewhere where the node cannot keep it so', () => {
     const { kept: how } = kept();
-    const missing = 'losetup is not there; install the package mount';
+    const missing = 'backend loop needs losetup, which this node lacks; install there: mount';
     const decision = plan(kept({ claims: [claim()], kept: { ...how, missing } }));
     expect(brief(decision)).to.deep.equal(['hand-back', 'say ClaimHandedBack']);
     expect(saidBy(decision)).to.equal(
-      `node n1 cannot keep volumes by backend loop: ${missing}; the scheduler looks for another node`,
+      `node n1 cannot keep its volume: ${missing}; the scheduler looks for another node`,
     );
   });
 

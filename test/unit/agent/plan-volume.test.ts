@@ -140,6 +140,26 @@ describe('owner and mode of a served directory', () => {
     );
   });
 
+  it('stay what adopted data came with, until the claim asks for others', () => {
+    const THEIRS = { uid: 999, gid: 998, mode: 0o700 };
+    const known = entry('made', { adopted: THEIRS });
+    expect(plan(served({ entry: known, found: found('filled', THEIRS) }))).to.deep.equal(NOTHING);
+    // What the claim says is no drift either.
+    expect(plan(served({ entry: known }))).to.deep.equal(NOTHING);
+    expect(brief(plan(served({ entry: known, found: found('filled', NEW) })))).to.deep.equal([
+      'say OwnerDrifted',
+    ]);
+    const decision = plan(served({ entry: known, claims: [asked], found: found('filled', THEIRS) }));
+    const message = `owner and mode of ${PATH} are 7:8 711 now, as the claim's annotations say; they were 999:998 700`;
+    expect(decision).to.deep.equal(
+      did(
+        { do: 'own', owner: NEW },
+        { do: 'record', entry: entry('made', { owner: NEW }) },
+        onClaim('OwnerChanged', message),
+      ),
+    );
+  });
+
   it('are reported, and left alone, where somebody else has changed them', () => {
     expect(plan(served({ found: found('filled', NEW) }))).to.deep.equal(
       did(
@@ -660,6 +680,7 @@ describe('a volume that others made', () => {
                 storageClass: 't-storage-class',
                 claim: MINE,
                 owner: OWNER,
+                adopted: OWNER,
               },
             },
             { do: 'take-over', volume: foreign() },
@@ -671,6 +692,16 @@ describe('a volume that others made', () => {
         );
       });
     }
+
+    it('keeps owner and mode of its directory, and says so', () => {
+      const theirOwner = { uid: 999, gid: 998, mode: 0o700 };
+      const decision = plan(theirs({}, { claims: [adopter], found: found('filled', theirOwner) }));
+      const [record, , said] = decision.kind === 'steps' ? decision.steps : [];
+      expect(record).to.have.deep.nested.property('entry.owner', OWNER);
+      expect(record).to.have.deep.nested.property('entry.adopted', theirOwner);
+      const message = `volume theirs and its data at ${WHERE} are kept and reclaimed by this agent from now on, whose owner and mode stay 999:998 700 until the claim asks for others than 0:0 755`;
+      expect(said).to.deep.equal(onClaim('VolumeAdopted', message));
+    });
 
     for (const [kind, why] of [
       ['absent', 'its directory is absent'],

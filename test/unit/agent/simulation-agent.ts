@@ -12,6 +12,7 @@ import { silentLogger } from '../../../src/cluster/observer.ts';
 import type { VolumePath } from '../../../src/tars/host-path.ts';
 import type { Settings } from '../../../src/tars/settings.ts';
 import { HOSTNAME_LABEL, OURS } from '../../../src/tars/vocabulary.ts';
+import { HASTY_CLOCK } from '../cluster/fake-clock.ts';
 import { lostConnection, type SimApi, type SimKind, type SimObject } from './simulation-api.ts';
 import { SimBackend, type SimDirectory, type SimDisk, SimLedger } from './simulation-disk.ts';
 
@@ -193,7 +194,7 @@ export class SimAgent {
 
   #makeReconciler(): Reconciler {
     const world = this.#world;
-    const api = new AgentApi(this.#writer(), world.settings);
+    const api = new AgentApi(this.#writer(), world.settings, HASTY_CLOCK);
     const before = (what: string): void => void this.#before(what);
     const backend = new SimBackend(world.disk, before, (...args) => world.retired(...args));
     const ledger = new SimLedger(world.disk, before);

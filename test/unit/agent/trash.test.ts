@@ -6,8 +6,10 @@ import { noEffect } from '../../../src/cluster/effect.ts';
 import { type Clock, systemClock } from '../../../src/cluster/clock.ts';
 import { Directory } from '../../../src/agent/os/directory.ts';
 import { PoolLost } from '../../../src/agent/os/errors.ts';
+import { ToolFailed } from '../../../src/agent/os/tools.ts';
 import type { Pool } from '../../../src/agent/pool.ts';
-import { TrashItem } from '../../../src/agent/trash-item.ts';
+import type { Remover, RetiredVolume } from '../../../src/agent/remover.ts';
+import { type Outcome, TrashItem } from '../../../src/agent/trash-item.ts';
 import { Trash, type TrashFigures } from '../../../src/agent/trash.ts';
 import { FakeClock } from '../cluster/fake-clock.ts';
 import { Crash, crashAfter, inWorld, needRoot, snapshot, World } from './disk-world.ts';
@@ -215,6 +217,86 @@ describe('trash', () => {
     expect(witness.figures).to.have.length(2);
     expect(witness.figures[0]).to.deep.include({ items: 1, stuck: 0 });
     expect(witness.figures[0]?.entriesDeleted).to.be.within(95, 105);
+  });
+
+  describe('with volumes that are more than files', () => {
+    /** Logical volumes, say, by name; the ones that are destroyed are taken out. */
+    class Shelf implements Remover {
+      readonly names = new Set<string>();
+      /** Called before one is destroyed. */
+      hinder: (name: string) => void = () => undefined;
+
+      async retired(): Promise<readonly string[]> {
+        return [...this.names];
+      }
+      async destroy({ name, deleteFiles }: RetiredVolume): Promise<Outcome | undefined> {
+        if (!this.names.has(name)) return undefined;
+        const outcome = await deleteFiles();
+        if (outcome.kind !== 'gone') return outcome;
+        this.hinder(name);
+        this.names.delete(name);
+        return outcome;
+      }
+    }
+    const failed = new ToolFailed('lvremove disks/one', {
+      exitCode: 5,
+      code: undefined,
+      stderr: 'Logical volume disks/one in use.',
+      cause: new Error('exit 5'),
+    });
+    let clock: FakeClock;
+    let shelf: Shelf;
+    beforeEach(() => {
+      clock = new FakeClock();
+      witness = new Witness();
+      shelf = new Shelf();
+      const removers = () => [new Shelf(), shelf];
+      trash = new Trash(pool, { clock, observer: witness, maxDeleteRate: 1e6, removers });
+    });
+
+    it('destroys them, with files and without, and deletes what is only files', async () => {
+      put('with-files', 'a', 'deep/b');
+      put('only-files', 'a');
+      for (const name of ['with-files', 'without']) shelf.names.add(name);
+      trash.start();
+      await until('a rest', () => clock.pending.length > 0);
+      expect(witness.done.sort()).to.deep.equal(['only-files', 'with-files', 'without']);
+      expect([left(), [...shelf.names], witness.stuckItems]).to.deep.equal([[], [], []]);
+    });
+
+    it('says why one cannot be destroyed, tries it again, and goes on with the others', async () => {
+      for (const name of ['one', 'two']) shelf.names.add(name);
+      put('three', 'a');
+      shelf.hinder = (name) => {
+        if (name === 'one') throw failed;
+      };
+      trash.start();
+      await until('a rest', () => clock.pending.length > 0);
+      expect(witness.done.sort()).to.deep.equal(['three', 'two']);
+      const why = '`lvremove disks/one` failed: Logical volume disks/one in use.';
+      expect([witness.stuckItems, witness.failures]).to.deep.equal([[['one', why]], []]);
+      shelf.hinder = () => undefined;
+      clock.advance(MINUTE);
+      await until('a rest', () => clock.pending.length > 0);
+      expect([[...shelf.names], trash.figures.stuck]).to.deep.equal([[], 0]);
+    });
+
+    it('takes none for gone while they cannot be listed, and deletes the others', async () => {
+      shelf.names.add('one');
+      shelf.hinder = () => {
+        throw failed;
+      };
+      trash.start();
+      await until('a rest', () => clock.pending.length > 0);
+      shelf.retired = async () => {
+        throw failed;
+      };
+      put('two', 'a');
+      clock.advance(MINUTE);
+      await until('a rest', () => clock.pending.length > 0);
+      expect([witness.done, witness.failures, [...shelf.names]]).to.deep.equal([['two'], [failed], ['one']]);
+      expect(trash.figures).to.deep.include({ items: 1, stuck: 1 });
+    });
   });
 
   describe('with something that cannot be deleted', () => {

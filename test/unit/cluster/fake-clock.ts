@@ -35,3 +35,12 @@ export class FakeClock implements Clock {
     }
   }
 }
+
+/** Pauses are over as soon as they begin. */
+export const HASTY_CLOCK: Clock = {
+  now: () => 0,
+  after(_ms, callback) {
+    queueMicrotask(callback);
+    return () => undefined;
+  },
+};

@@ -20,6 +20,7 @@ const LATER = DELAY_MS + 1;
 /** A node that lives, so that the cluster is none without nodes. */
 const other = nodeOf('other');
 const fresh = (node: string) => leaseOf(node, '2026-03-01T10:05:00.000000Z');
+const CLAIM = { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' };
 const LONG = `${'n'.repeat(60)}.${'m'.repeat(60)}.example`;
 
 describe('sweep plan', () => {
@@ -54,7 +55,12 @@ describe('sweep plan', () => {
       'a claim that a volume is reserved for',
       {
         claims: [claimOf('n')],
-        volumes: [volumeOf('other', { phase: 'Available', spec: { claimRef: { uid: 'uid-data-n' } } })],
+        volumes: [
+          volumeOf('other', {
+            phase: 'Available',
+            spec: { claimRef: { namespace: 'shop', name: 'data-n', uid: 'uid-data-n' } },
+          }),
+        ],
       },
       [],
     ],
@@ -75,7 +81,16 @@ describe('sweep plan', () => {
       { volumes: [volumeOf('n', { spec: { persistentVolumeReclaimPolicy: 'Retain' } })] },
       [],
     ],
-    ['a Bound one', { volumes: [volumeOf('n', { phase: 'Bound' })] }, []],
+    [
+      'a Bound one, whose claim is told',
+      { volumes: [volumeOf('n', { spec: { claimRef: CLAIM }, phase: 'Bound' })] },
+      ['tell-claim volume-n'],
+    ],
+    [
+      'a Bound one of a node that is there',
+      { nodes: [nodeOf('n')], volumes: [volumeOf('n', { spec: { claimRef: CLAIM }, phase: 'Bound' })] },
+      [],
+    ],
     ['an Available one', { volumes: [volumeOf('n', { phase: 'Available' })] }, []],
     [
       'a Terminating one, whatever its policy',

@@ -3,12 +3,14 @@ import { ApiStatusError } from '../../../src/cluster/faults.ts';
 import type { World } from '../../../src/sweep/patience.ts';
 import { Term } from '../../../src/sweep/term.ts';
 import { eventually } from '../cluster/fake-api.ts';
-import { FakeClock } from '../cluster/fake-clock.ts';
+import { FakeClock, HASTY_CLOCK } from '../cluster/fake-clock.ts';
 import { capacityOf, claimOf, DELAY_MS, leaseOf, nodeOf, type Objects, volumeOf, worldOf } from './world.ts';
 
 const CLAIM = '/api/v1/namespaces/shop/persistentvolumeclaims/data-n';
 const VOLUME = '/api/v1/persistentvolumes/volume-n';
 const EVERY_MS = 5000;
+/** What it takes to free the claim. */
+const FREES = [`PATCH merge ${CLAIM}`, `PATCH merge ${CLAIM}`];
 
 /** A term at a cluster of which the watches say one thing, and the API server, when asked, another. */
 class Stage {
@@ -44,6 +46,7 @@ class Stage {
         events: { record: ({ name }, type, reason) => void this.events.push(`${type} ${reason} ${name}`) },
         namespace: 'tlv',
         delaySeconds: DELAY_MS / 1000,
+        clock: HASTY_CLOCK,
       },
       isLeader: () => this.isLeader,
       delayMs: DELAY_MS,
@@ -99,19 +102,12 @@ describe('sweep term', () => {
   const open = (objects: Objects) => (stage = new Stage(objects));
   afterEach(() => stage.end());
 
-  it('frees a claim on condition of its version', async () => {
+  it('frees a claim on condition of its version, and writes it once more', async () => {
     open({ claims: [claimOf('n')] });
     await stage.delay();
-    expect(stage.calls).to.deep.equal([`PATCH merge ${CLAIM}`]);
-    expect(stage.bodies).to.deep.equal([
-      {
-        metadata: {
-          resourceVersion: '7',
-          annotations: { 'volume.kubernetes.io/selected-node': null },
-          labels: { 'local.tars.io/node': null },
-        },
-      },
-    ]);
+    expect(stage.calls).to.deep.equal(FREES);
+    expect(stage.bodies[0]).to.have.nested.property('metadata.resourceVersion', '7');
+    expect(stage.bodies[1]).to.have.nested.property('metadata.uid', 'uid-data-n');
     expect(stage.told).to.deep.equal(['free-claim']);
     expect(stage.events).to.deep.equal(['Warning SelectedNodeDropped data-n']);
   });
@@ -127,6 +123,17 @@ describe('sweep term', () => {
       ],
     ]);
     expect(stage.events).to.deep.equal(['Warning VolumeLetGo volume-n']);
+  });
+
+  it('tells the claim of a volume that nobody can reach, once an hour', async () => {
+    const claimRef = { namespace: 'shop', name: 'data-cart-0', uid: 'claim-1' };
+    open({ volumes: [volumeOf('n', { phase: 'Bound', spec: { claimRef } })] });
+    await stage.delay();
+    for (let look = 0; look < 10; look++) await stage.look();
+    expect(stage.calls).to.deep.equal([]);
+    expect(stage.events).to.deep.equal(['Warning VolumeNodeGone data-cart-0']);
+    for (let look = 0; look < 3_600_000 / EVERY_MS; look++) await stage.look();
+    expect(stage.events).to.have.lengthOf(2);
   });
 
   it('deletes on condition of what it saw', async () => {
@@ -161,7 +168,7 @@ describe('sweep term', () => {
     expect(stage.calls).to.deep.equal([]);
     stage.renewTime = 'then';
     for (let look = 0; look < 7; look++) await stage.look();
-    expect(stage.calls).to.deep.equal([`PATCH merge ${CLAIM}`]);
+    expect(stage.calls).to.deep.equal(FREES);
   });
 
   it('does nothing when it no longer leads', async () => {
@@ -175,9 +182,9 @@ describe('sweep term', () => {
     open({ claims: [claimOf('n')] });
     await stage.delay();
     for (let look = 0; look < 5; look++) await stage.look();
-    expect(stage.calls).to.have.lengthOf(1);
+    expect(stage.calls).to.deep.equal(FREES);
     await stage.look();
-    expect(stage.calls).to.have.lengthOf(2);
+    expect(stage.calls).to.deep.equal([...FREES, ...FREES]);
   });
 
   it('does it again at once when it is to be done anew', async () => {
@@ -189,7 +196,7 @@ describe('sweep term', () => {
     stage.world = world;
     await stage.look();
     await stage.delay();
-    expect(stage.calls).to.have.lengthOf(2);
+    expect(stage.calls).to.deep.equal([...FREES, ...FREES]);
   });
 
   it('tries a step that fails again, as it is planned then, and no sooner than it may', async () => {
@@ -207,7 +214,8 @@ describe('sweep term', () => {
     expect(stage.calls).to.have.lengthOf(1);
     await stage.look();
     expect(stage.told).to.deep.equal(['free-claim: 429 slow', 'free-claim']);
-    expect(stage.bodies.at(-1)).to.have.nested.property('metadata.resourceVersion', '8');
+    expect(stage.calls.slice(1)).to.deep.equal(FREES);
+    expect(stage.bodies[1]).to.have.nested.property('metadata.resourceVersion', '8');
   });
 
   it('takes what is gone meanwhile as nothing to be done', async () => {

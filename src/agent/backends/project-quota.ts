@@ -1,0 +1,94 @@
+import type { Directory } from '../os/directory.ts';
+import { PoolLost } from '../os/errors.ts';
+import { type Mount, mounts } from '../os/mounts.ts';
+import type { Tools } from '../os/tools.ts';
+
+/** Programs count quotas in these. */
+const BLOCK_BYTES = 1024;
+
+/** What a filesystem has counted for a project, in bytes. */
+export interface Usage {
+  readonly used: number;
+  /** Zero where there is none. */
+  readonly limit: number;
+  /** Files and directories. */
+  readonly files: number;
+}
+
+/** The project of a directory, and whether what is made in it gets the same. */
+interface Membership {
+  readonly id: number;
+  readonly isInherited: boolean;
+}
+
+/** Project quotas of xfs and ext4: the tools for both are the same. */
+export class ProjectQuota {
+  readonly #tools: Tools;
+
+  constructor(tools: Tools) {
+    this.#tools = tools;
+  }
+
+  /** Of all projects of the filesystem. */
+  async report(root: Directory): Promise<ReadonlyMap<number, Usage>> {
+    const { point } = await mountOf(root);
+    return parseReport(await this.#tools.ask('repquota', ['-P', '-n', '-O', 'csv', point]));
+  }
+
+  /** Stops writers at that many bytes, rounded up to whole blocks, and looks whether it is so; zero for no limit. */
+  async setLimit(root: Directory, id: number, bytes: number): Promise<void> {
+    const { point } = await mountOf(root);
+    const blocks = Math.ceil(bytes / BLOCK_BYTES);
+    await this.#tools.change('setquota', ['-P', String(id), '0', String(blocks), '0', '0', point]);
+    const limit = (await this.report(root)).get(id)?.limit ?? 0;
+    if (limit === blocks * BLOCK_BYTES) return;
+    throw new TypeError(
+      `the quota of project ${id} was set to ${blocks * BLOCK_BYTES} bytes, and is ${limit}: it holds nobody back`,
+    );
+  }
+
+  /** Puts a directory that is empty into the project, with all that will be made in it, and looks whether it is so. */
+  async assign(parent: Directory, name: string, id: number): Promise<void> {
+    await this.#tools.change('chattr', ['-p', String(id), '+P', parent.toolPath(name)]);
+    const found = await this.membership(parent.toolPath(name));
+    if (found.id === id && found.isInherited) return;
+    throw new TypeError(`${parent.path}/${name} was put into project ${id}, and is in ${found.id}`);
+  }
+
+  /** Of a directory, given by a path that does not end in a link. */
+  async membership(toolPath: string): Promise<Membership> {
+    return parseMembership(await this.#tools.ask('lsattr', ['-d', '-p', toolPath]));
+  }
+}
+
+/** The mount of a root's filesystem that quota tools know it by: the first one, of however many there are. */
+export async function mountOf(root: Directory): Promise<Mount> {
+  const [all, id] = [await mounts(), root.mountId()];
+  const own = all.find((mount) => mount.id === id);
+  const first = all.find(({ device }) => device === own?.device);
+  if (first) return first;
+  throw new PoolLost(root.realPath(), `${root.realPath()} has just been unmounted`);
+}
+
+/** Reads what `repquota -P -n -O csv` prints. */
+export function parseReport(printed: string): Map<number, Usage> {
+  const found = new Map<number, Usage>();
+  // #1073741830,ok,ok,10240,0,20480,,2,0,0,
+  for (const [, id, used, limit, files] of printed.matchAll(
+    /^#(\d+),\w+,\w+,(\d+),\d+,(\d+),[^,]*,(\d+),/gm,
+  )) {
+    found.set(Number(id), {
+      used: Number(used) * BLOCK_BYTES,
+      limit: Number(limit) * BLOCK_BYTES,
+      files: Number(files),
+    });
+  }
+  return found;
+}
+
+/** Reads what `lsattr -d -p` prints of one directory. */
+export function parseMembership(printed: string): Membership {
+  const [, id, flags] = /^ *(\d+) ([-\w]+) /.exec(printed) ?? [];
+  if (flags === undefined) throw new TypeError(`lsattr printed ${JSON.stringify(printed)}`);
+  return { id: Number(id), isInherited: flags.includes('P') };
+}

@@ -1,0 +1,11 @@
+import { itKeepsTheContract } from '../unit/agent/backend-contract.ts';
+import { LOOP_VOLUMES } from './loop-volumes.ts';
+
+itKeepsTheContract({
+  ...LOOP_VOLUMES,
+  name: 'loop with xfs',
+  size: 300 * 2 ** 20,
+  options: { fsType: 'xfs' },
+  many: 3,
+  isSlow: true,
+});

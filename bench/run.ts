@@ -19,6 +19,11 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '15 s',
     load: () => import('./core.ts'),
   },
+  backends: {
+    about: 'a volume made and deleted by each backend, beside mkfs, mount and the like by hand (as root)',
+    takes: '1 to 3 min',
+    load: () => import('./backends.ts'),
+  },
   bound: {
     about: 'from a StatefulSet to all its claims Bound, beside volumes made by hand beforehand',
     takes: '5 to 10 min',

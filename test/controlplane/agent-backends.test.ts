@@ -219,7 +219,7 @@ describe('volumes with a size', function () {
       .map(({ metadata }) => metadata.name);
     expect(bound).to.have.lengthOf(60);
     expect(mountsBelow(served.agents.root('small'))).to.have.lengthOf(60);
-    const [sentAway] = names.filter((name) => !bound.includes(name));
+    const sentAway = names.find((name) => !bound.includes(name));
     await served.told(
       'PersistentVolumeClaim',
       sentAway!,

@@ -187,8 +187,8 @@ describe('a volume with a size of its own, on a real node', function () {
     await waitFor('the writer to go on', async () => (await written()) > before + 16 * MEBIBYTE, PATIENCE);
     expect(await full()).to.be.within(64 * MEBIBYTE, 128 * MEBIBYTE);
     const { spec, status } = await waitFor('the claim to say so', async () => {
-      const { spec, status } = await claim();
-      return status.capacity?.storage === '128Mi' && { spec, status };
+      const now = await claim();
+      return now.status.capacity?.storage === '128Mi' && now;
     });
     expect(status.conditions).to.equal(undefined);
     const capacity = await cluster.kubectl(

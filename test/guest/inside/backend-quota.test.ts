@@ -177,8 +177,13 @@ describe('project quotas', () => {
     const backend = await openQuota(world);
     for (const path of [PATH, SIBLING]) await backend.make(path, WANTED);
     const write = (file: string, kilobytes: number) => [
-      ...['dd', 'if=/dev/zero', `of=${file}`, 'bs=1k', `count=${kilobytes}`],
-      ...['conv=fsync', 'status=none'],
+      'dd',
+      'if=/dev/zero',
+      `of=${file}`,
+      'bs=1k',
+      `count=${kilobytes}`,
+      'conv=fsync',
+      'status=none',
     ];
     const writeAsContainer = (file: string, kilobytes: number) =>
       runProgram(

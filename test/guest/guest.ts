@@ -11,7 +11,7 @@ import { Line } from './line.ts';
 import { assembleMachine } from './machine.ts';
 
 /** Where the host listens, as a guest sees it: what serves on 127.0.0.1 is reached there. */
-const HOST = '10.0.2.2';
+export const HOST = '10.0.2.2';
 const SERVE = join(import.meta.dirname, 'serve.sh');
 const COMMAND_LINE = 'console=ttyS0 quiet panic=-1 mitigations=off';
 const BOOT_TIMEOUT_MS = 180_000;

@@ -6,7 +6,7 @@ import type { Remover, RetiredVolume } from '../remover.ts';
 import type { Outcome } from '../trash-item.ts';
 import { volumeHash } from '../volume-hash.ts';
 import type { Kit, Made, Provider, Source, VolumeOptions } from './backend.ts';
-import { format, growFilesystem } from './filesystem.ts';
+import { assertCanFormat, format, growFilesystem } from './filesystem.ts';
 import { LogicalVolumes } from './logical-volumes.ts';
 import type { Backing, Medium, MountSource, Site } from './medium.ts';
 import { missingForMounts } from './mounted-missing.ts';
@@ -50,10 +50,12 @@ class LogicalVolumeMedium implements Medium {
     const group = options?.volumeGroup;
     if (group === undefined)
       throw new PathBlocked('EINVAL', path, `the class of ${path} names no volumeGroup`);
+    const fsType = options?.fsType ?? 'ext4';
+    await assertCanFormat(this.#tools, fsType, path);
     await this.#removeUnfinished(path);
     await this.#volumes.create(group, unfinishedOf(path), size);
     const made = await this.#get(path, unfinishedOf(path));
-    await format(this.#tools, options?.fsType ?? 'ext4', made.device, path);
+    await format(this.#tools, fsType, made.device);
     await this.#volumes.rename(made, nameOf(path));
   }
 

@@ -52,7 +52,7 @@ export interface ToolsOptions {
   /** Folders of programs, separated by colons. */
   readonly path: string;
   /** What else programs find in their environment. */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<NodeJS.ProcessEnv>;
   readonly before?: BeforeEffect;
 }
 
@@ -70,7 +70,7 @@ const MAX_OUTPUT_BYTES = 2 ** 24;
  * Whatever changes something is announced before it is done.
  */
 export class Tools {
-  readonly #environment: Readonly<Record<string, string>> & { readonly PATH: string };
+  readonly #environment: Readonly<NodeJS.ProcessEnv> & { readonly PATH: string };
   readonly #before: BeforeEffect;
 
   constructor({ path, environment = {}, before = noEffect }: ToolsOptions) {

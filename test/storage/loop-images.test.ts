@@ -50,7 +50,7 @@ describe('images of loop volumes', () => {
     rmSync(world.at('.tlv/images'), { recursive: true });
     expect(await backend.inspect(PATH)).to.deep.equal({ kind: 'absent' });
     const fault = await rejection(backend.attach(PATH, WANTED));
-    expect(fault).to.be.instanceOf(PathBlocked).and.deep.include({ code: 'ENOENT' });
+    expect(fault).to.be.instanceOf(PathBlocked).and.deep.include({ code: 'NO_BACKING' });
     expect(fault).to.have.property('message', `what backend loop had of ${PATH} is gone`);
     expect(existsSync(world.at('.tlv/images'))).to.equal(false);
   });

@@ -92,7 +92,7 @@ class LogicalVolumeMedium implements Medium {
 
   async #get(path: VolumePath, name: string) {
     const found = await this.#volumes.find(name);
-    if (!found) throw new PathBlocked('ENOENT', path, `the logical volume ${name} of ${path} is gone`);
+    if (!found) throw new PathBlocked('NO_BACKING', path, `the logical volume ${name} of ${path} is gone`);
     return found;
   }
 

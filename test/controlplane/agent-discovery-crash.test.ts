@@ -55,7 +55,7 @@ describe('an agent that dies while it takes a disk back', function () {
     served = await Served.start({
       nodes: [NODE],
       classes: 't-storage-class=on-demand,disks=discovery',
-      agents: { clock: quickened(20), discovery },
+      agents: { clock: quickened(8), discovery },
     });
     await served.create('/apis/storage.k8s.io/v1/storageclasses', {
       apiVersion: 'storage.k8s.io/v1',

@@ -17,15 +17,25 @@ import { ROOT } from '../offline/tlv.ts';
 import { quickened } from './agents.ts';
 import { ensureBinaries } from './binaries.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
-import { bind, MIB, mountTmpfs, unmount } from './disks.ts';
+import { bind, MIB, mountTmpfs, sizeBytes, unmount } from './disks.ts';
 import { run } from './run.ts';
-import { type Claim, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { type Claim, CLAIMS, podOf, PODS, Served, type Volume, VOLUMES } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** The static provisioner's documented behaviours, each a test of its name, and what its users suffered from. */
 
 const NODE = 'node-1';
-const CLASSES = ['disks', 'chosen', 'raw', 'formatted', 'kept', 'scripted', 'twice', 'again'] as const;
+const CLASSES = [
+  'local-volume',
+  'disks',
+  'chosen',
+  'raw',
+  'formatted',
+  'kept',
+  'scripted',
+  'twice',
+  'again',
+] as const;
 
 describe('the discovery of disks', function () {
   this.timeout(90_000);
@@ -40,7 +50,7 @@ describe('the discovery of disks', function () {
     served = await Served.start({
       nodes: [NODE],
       classes,
-      agents: { clock: quickened(10), discovery: configOf() },
+      agents: { clock: quickened(4), discovery: configOf() },
     });
     await served.plane.kubectl(['label', 'node', NODE, 'rack=r1', 'unasked=x']);
     for (const name of CLASSES) await served.create('/apis/storage.k8s.io/v1/storageclasses', classOf(name));
@@ -79,7 +89,7 @@ describe('the discovery of disks', function () {
     kind: 'StorageClass',
     metadata: { name },
     provisioner: 'kubernetes.io/no-provisioner',
-    volumeBindingMode: 'Immediate',
+    volumeBindingMode: name === 'local-volume' ? 'WaitForFirstConsumer' : 'Immediate',
     ...(name === 'kept' ? { reclaimPolicy: 'Retain' } : {}),
     ...(name === 'formatted' ? { mountOptions: ['noatime'] } : {}),
   });
@@ -344,20 +354,37 @@ describe('the discovery of disks', function () {
     await takenAway(path);
   });
 
+  /** As the static provisioner makes it, with no label but those that it is told to copy. */
+  const foreignVolume = (name: string, path: string, labels: object = {}) =>
+    served.create<Volume>(VOLUMES, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: {
+        name,
+        labels,
+        annotations: { 'pv.kubernetes.io/provisioned-by': `local-volume-provisioner-${NODE}-uid` },
+      },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        capacity: { storage: '16Mi' },
+        local: { path },
+        nodeAffinity: {
+          required: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] }] },
+            ],
+          },
+        },
+        persistentVolumeReclaimPolicy: 'Delete',
+        storageClassName: 'disks',
+        volumeMode: 'Filesystem',
+      },
+    });
+
   it("counts the static provisioner's own volume as that of the disk, labelled or not", async () => {
     for (const labels of [{}, { 'kubernetes.io/hostname': NODE }]) {
       const path = disks.path('disks', 'migrated');
-      const { spec } = (await served.list<Volume>(VOLUMES))[0]!;
-      const foreign = await served.create<Volume>(VOLUMES, {
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        metadata: {
-          name: 'local-pv-1a2b3c4d',
-          labels,
-          annotations: { 'pv.kubernetes.io/provisioned-by': `local-volume-provisioner-${NODE}-uid` },
-        },
-        spec: { ...spec, storageClassName: 'disks', local: { path }, volumeMode: 'Filesystem' },
-      });
+      const foreign = await foreignVolume('local-pv-1a2b3c4d', path, labels);
       disks.tmpfs('disks', 'migrated');
       await looksPass();
       expect((await at(path)).map(({ metadata }) => metadata.uid)).to.deep.equal([foreign.metadata.uid]);
@@ -369,15 +396,10 @@ describe('the discovery of disks', function () {
 
   it("takes over the static provisioner's volume, and cleans it when its claim is gone", async () => {
     const path = disks.loopmount('disks', 'taken', '20M');
+    const early = await offered(path);
     unmount(path);
-    const { spec } = (await served.list<Volume>(VOLUMES))[0]!;
-    const { claimRef: _none, ...kept } = spec;
-    const foreign = await served.create<Volume>(VOLUMES, {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: 'local-pv-5d6e7f80' },
-      spec: { ...kept, storageClassName: 'disks', local: { path }, volumeMode: 'Filesystem' },
-    });
+    await served.gone(of(early));
+    const foreign = await foreignVolume('local-pv-5d6e7f80', path);
     execFileSync('mount', [join(disks.directory('.'), 'disks-taken.img'), path]);
     await claim('taken', 'disks', { volumeName: foreign.metadata.name });
     await served.bound('taken');
@@ -498,6 +520,24 @@ describe('the discovery of disks', function () {
       /disk \(class twice\) is the same disk as .*disk \(class again\), so it is offered for neither/,
     );
     expect(await at(path)).to.deep.equal([]);
+    unmount(path);
+  });
+
+  it('replays the seed: a directory is not enough, a file of 6G that is mounted is, for a claim of 5Gi', async () => {
+    const path = disks.path('local-volume', 'xxx');
+    mkdirSync(path);
+    await refused(/xxx is a directory and not an actual mount point/);
+    await claim('myclaim', 'local-volume', { resources: { requests: { storage: '5Gi' } } });
+    await served.create(PODS, podOf('mypod', 'myclaim'));
+    await served.unschedulable('mypod', /didn't find available persistent volumes to bind/);
+    disks.loopmount('local-volume', 'xxx', '6G');
+    const { spec } = await served.bound('myclaim');
+    expect([spec.local.path, spec.persistentVolumeReclaimPolicy]).to.deep.equal([path, 'Delete']);
+    expect(spec).to.have.nested.property('capacity.storage', `${Math.floor(sizeBytes(path) / MIB)}Mi`);
+    await served.runningPods('default', 1);
+    await served.remove(`${PODS}/mypod`);
+    await served.remove(`${CLAIMS}/myclaim`);
+    await offered(path);
     unmount(path);
   });
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
-import { Agent } from '../agent/agent.ts';
+import { Agent, type AgentOptions } from '../agent/agent.ts';
 import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
 import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
@@ -23,13 +23,15 @@ export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<
     if (nodeName === undefined || nodeName === '') {
       throw new StartFault('no node: name the one that this runs on with --node-name');
     }
+    // First of all, so that a person who writes it needs no cluster to have it read.
+    const discovery = await loadDiscoveryConfig(options.discoveryConfig, { ...options, logger: log });
     const config = loadKubeConfig(options.kubeconfig);
     if (options.initPool) {
       const said = await initPool({ ...options, node: nodeName, config });
       io.stdout.write(`${said}\n`);
       return EXIT.ok;
     }
-    await run({ ...options, nodeName }, config, log);
+    await run({ ...options, nodeName, discovery }, config, log);
     return EXIT.ok;
   } catch (error) {
     if (!isStartFault(error)) throw error;
@@ -39,7 +41,7 @@ export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<
 }
 
 async function run(
-  options: AgentCommandOptions & { readonly nodeName: string },
+  options: AgentCommandOptions & Pick<AgentOptions, 'discovery'> & { readonly nodeName: string },
   config: ReturnType<typeof loadKubeConfig>,
   log: Logger,
 ): Promise<void> {
@@ -50,7 +52,6 @@ async function run(
     config,
     node: options.nodeName,
     settings: { classes, modePattern },
-    discovery: await loadDiscoveryConfig(options.discoveryConfig, { ...options, logger: log }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,

@@ -410,6 +410,7 @@ describe('the discovery of disks', function () {
     const { kubectl } = await ensureBinaries(['kubectl']);
     const env = {
       PATH: `${dirname(kubectl)}:${process.env['PATH']}`,
+      HOME: disks.directory('home'),
       KUBECONFIG: served.plane.kubeconfig(),
     };
     const { code, stderr } = await run('sh', ['-c', names], { env });

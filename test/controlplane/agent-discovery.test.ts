@@ -151,6 +151,13 @@ describe('the discovery of disks', function () {
     }
   }
 
+  /** Waits until a record speaks of it. */
+  const recorded = (words: string) =>
+    waitFor(`the record to know ${words}`, () =>
+      records().some((file) =>
+        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes(words),
+      ),
+    );
   const records = () => readdirSync(served.agents.path(NODE, '.tlv/discovered'));
 
   it('creates a volume for each mount point in the directory, as the static provisioner writes it', async () => {
@@ -415,11 +422,7 @@ describe('the discovery of disks', function () {
     };
     const { code, stderr } = await run('sh', ['-c', names], { env });
     expect([code, stderr]).to.deep.equal([0, '']);
-    await waitFor('the record to know it', () =>
-      records().some((file) =>
-        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes('5d6e7f80'),
-      ),
-    );
+    await recorded('5d6e7f80');
     await served.remove(`${CLAIMS}/taken`);
     const volume = await offered(path, foreign);
     expect(volume.metadata.name).to.match(/^local-pv-[0-9a-f]{20}$/);
@@ -441,6 +444,7 @@ describe('the discovery of disks', function () {
   it('makes a bound volume again that was removed by force, for its claim and nobody else', async () => {
     const path = disks.loopmount('disks', 'torn', '20M');
     const bound = await used('torn', path);
+    await recorded(bound.spec.claimRef!.uid);
     await served.tearOut(of(bound));
     const again = await waitFor('the claim to have it again', async () => {
       const [volume] = await at(path);
@@ -449,6 +453,7 @@ describe('the discovery of disks', function () {
     expect(again.spec.claimRef?.uid).to.equal(bound.spec.claimRef?.uid);
     expect(contentOf(path)).to.include('deep/er/file');
 
+    await recorded(again.metadata.uid);
     // And with the claim gone too, while no agent runs: nobody gets what was on it.
     await served.agents.stop(NODE);
     await served.remove(`${CLAIMS}/torn`);
@@ -462,11 +467,7 @@ describe('the discovery of disks', function () {
   it('does not offer again what may have been used while no agent ran', async () => {
     const path = disks.loopmount('disks', 'unseen', '20M');
     const volume = await offered(path);
-    await waitFor('the record to know it', () =>
-      records().some((file) =>
-        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes(volume.metadata.uid),
-      ),
-    );
+    await recorded(volume.metadata.uid);
     await served.agents.stop(NODE);
     await served.tearOut(of(volume));
     writeFileSync(join(path, 'secret'), 'of somebody');

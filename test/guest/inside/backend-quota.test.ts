@@ -110,7 +110,7 @@ for (const type of ['xfs', 'ext4'] as const) {
         return type === 'xfs' ? backend : Object.assign(backend, { traits: STOPS_NO_ROOT });
       },
       many: 6,
-      isSlow: true,
+      crashesAt: (effect) => /^(setquota|chattr|rename)/.test(effect),
       takes: 'what is written',
       inventory: (world) => disk.inventory(world),
     };

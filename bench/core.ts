@@ -1,3 +1,7 @@
+import type { BenchOptions, Measured } from './frame/bench.ts';
+import { figureOf } from './frame/statistics.ts';
+import { inTurn } from './frame/turns.ts';
+import { statefulSetText } from './statefulset-text.ts';
 import { mutateStatefulSet } from '../src/mutate/statefulset.ts';
 import { patchBetween } from '../src/mutate/patch.ts';
 import type { StatefulSetContext } from '../src/tars/context.ts';
@@ -8,11 +12,11 @@ import { validateStatefulSet } from '../src/validate/statefulset.ts';
 /**
  * What the webhook computes for one CREATE of a StatefulSet with a TServer, beside the floor: one
  * JSON.parse of the same text, which no webhook can do without. Both are timed in turn, in the same
- * process, and the ratio is of the medians of many rounds.
+ * process.
  */
 
 const SIZES = [6, 100, 1000] as const;
-const ROUNDS = 41;
+const ROUNDS = 31;
 const ROUND_MS = 25;
 
 const server = readTServer({
@@ -42,21 +46,25 @@ const context: StatefulSetContext = {
   server: server.object,
 };
 
-export function run(): void {
-  console.log('size        JSON.parse   mutate+validate+compare    ratio   with the shape check');
+const FLOOR = 'JSON.parse';
+
+export async function measure({ quick, rounds = quick ? 5 : ROUNDS }: BenchOptions): Promise<Measured> {
+  const groups = [];
   for (const kilobytes of SIZES) {
     const text = statefulSetText(kilobytes * 1000);
     const json: unknown = JSON.parse(text);
-    const [floor, core, whole] = medians([
-      () => JSON.parse(text),
-      () => answer(json, false),
-      () => answer(json, true),
-    ]);
-    const size = `${kilobytes} KB`.padEnd(9);
-    console.log(
-      `${size} ${micros(floor)} ${micros(core).padStart(23)}   ${ratio(core, floor)}   ${ratio(whole, floor).padStart(20)}`,
+    const times = await inTurn(
+      [
+        { name: FLOOR, measure: () => timeOf(() => JSON.parse(text)) },
+        { name: 'mutate, validate, compare', measure: () => timeOf(() => answer(json, false)) },
+        { name: 'the same, with the shape check', measure: () => timeOf(() => answer(json, true)) },
+      ],
+      { warmUp: Math.ceil(rounds / 4), counted: rounds },
     );
+    const bars = [...times].map(([name, values]) => ({ name, figure: figureOf(values) }));
+    groups.push({ name: `${kilobytes} KB`, bars });
   }
+  return { charts: [{ title: 'One CREATE', unit: 'µs', isLessBetter: true, floor: FLOOR, groups }] };
 }
 
 /** One admission: the patch and the verdict; the shape check is what zod does at the edge. */
@@ -69,94 +77,7 @@ function answer(json: unknown, checked: boolean): unknown {
   return patchBetween(read.object, object);
 }
 
-/** A realistic StatefulSet as an API server sends it, filled up with containers' environment. */
-function statefulSetText(bytes: number): string {
-  const containers = [container('tars-tarslog', 6), container('sidecar', 3)];
-  const set = {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: {
-      name: 'tars-tarslog',
-      namespace: 'default',
-      uid: '7c0a3c0e-6a4b-4f0e-9d6e-2d0c0b1c7a11',
-      labels: { 'tars.io/ServerApp': 'tars', 'tars.io/ServerName': 'tarslog' },
-      managedFields: [
-        { manager: 'kubectl', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
-      ],
-    },
-    spec: {
-      replicas: 3,
-      serviceName: 'tars-tarslog',
-      podManagementPolicy: 'Parallel',
-      selector: { matchLabels: { 'tars.io/ServerApp': 'tars', 'tars.io/ServerName': 'tarslog' } },
-      template: {
-        metadata: { labels: { 'tars.io/ServerApp': 'tars', 'tars.io/ServerName': 'tarslog' } },
-        spec: { containers, dnsPolicy: 'ClusterFirst', restartPolicy: 'Always' },
-      },
-    },
-  };
-  const env = containers[0]?.env ?? [];
-  while (JSON.stringify(withManagedFields(set)).length < bytes) {
-    const missing = bytes - JSON.stringify(withManagedFields(set)).length;
-    for (let filled = 0; filled < missing; filled += 200) env.push(variable(env.length));
-  }
-  return JSON.stringify(withManagedFields(set));
-}
-
-/** As it reaches a webhook: the API server has noted by then who set which field. */
-function withManagedFields(set: { metadata: object; spec: object }): object {
-  const entry = {
-    manager: 'kubectl-client-side-apply',
-    operation: 'Update',
-    apiVersion: 'apps/v1',
-    time: '2026-11-21T12:00:00Z',
-    fieldsType: 'FieldsV1',
-    fieldsV1: { 'f:spec': fieldsOf(set.spec) },
-  };
-  return { ...set, metadata: { ...set.metadata, managedFields: [entry] } };
-}
-
-function fieldsOf(value: unknown): object {
-  if (Array.isArray(value)) {
-    return Object.fromEntries(
-      value.map((item: { name?: string }) => [`k:{"name":"${item.name}"}`, { '.': {}, ...fieldsOf(item) }]),
-    );
-  }
-  if (value === null || typeof value !== 'object') return {};
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [`f:${key}`, fieldsOf(item)]));
-}
-
-function container(name: string, variables: number) {
-  return {
-    name,
-    image: `registry.example.com/tars/${name}:v1.4.0`,
-    imagePullPolicy: 'IfNotPresent',
-    ports: [{ name: 'tcp', containerPort: 12111, protocol: 'TCP' }],
-    env: Array.from({ length: variables }, (_, index) => variable(index)),
-    resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { cpu: '2', memory: '4Gi' } },
-    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
-    livenessProbe: { tcpSocket: { port: 12111 }, periodSeconds: 10, timeoutSeconds: 3, failureThreshold: 3 },
-    terminationMessagePath: '/dev/termination-log',
-  };
-}
-
-const variable = (index: number) => ({
-  name: `SETTING_${index}`,
-  value: `a value of the length that settings usually have, number ${index}`,
-});
-
-/** Median time of one call of each function, in nanoseconds; they take turns, so that drift hits all alike. */
-function medians(functions: readonly (() => unknown)[]): number[] {
-  const times = functions.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, call] of functions.entries()) times[index]?.push(timeOf(call));
-  }
-  // The first rounds warm up.
-  return times.map(
-    (all) => all.slice(ROUNDS / 4).sort((a, b) => a - b)[Math.floor((ROUNDS * 3) / 8)] ?? Number.NaN,
-  );
-}
-
+/** Microseconds that one call takes, of as many as there is time for. */
 function timeOf(call: () => unknown): number {
   const started = process.hrtime.bigint();
   let calls = 0;
@@ -166,8 +87,5 @@ function timeOf(call: () => unknown): number {
     calls += 8;
     elapsed = process.hrtime.bigint() - started;
   }
-  return Number(elapsed) / calls;
+  return Number(elapsed) / calls / 1000;
 }
-
-const micros = (nanoseconds = Number.NaN): string => `${(nanoseconds / 1000).toFixed(1)} µs`.padStart(11);
-const ratio = (a = Number.NaN, b = Number.NaN): string => (a / b).toFixed(2).padStart(6);

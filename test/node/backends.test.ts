@@ -195,8 +195,8 @@ describe('a volume with a size of its own, on a real node', function () {
     await waitFor('the writer to go on', async () => (await written()) > before + 16 * MEBIBYTE, PATIENCE);
     expect(await full()).to.be.within(SIZES.grown.least, SIZES.grown.most);
     const { spec, status } = await waitFor('the claim to say so', async () => {
-      const { spec, status } = await claim();
-      return status.capacity?.storage === SIZES.grown.text && { spec, status };
+      const now = await claim();
+      return now.status.capacity?.storage === SIZES.grown.text && now;
     });
     expect(status.conditions).to.equal(undefined);
     const capacity = await cluster.kubectl(

@@ -5,7 +5,7 @@ import { readKeyFiles } from '../os/key-files.ts';
 import { type DiscoveryConfig, DiscoveryConfigInvalid, readDiscoveryConfig } from './config.ts';
 
 export interface DiscoverySurroundings {
-  readonly root: string;
+  readonly roots: readonly string[];
   readonly classes: ReadonlyMap<string, ClassSetting>;
   readonly logger: Logger;
 }
@@ -46,7 +46,7 @@ async function read(directory: string): Promise<DiscoveryConfig> {
 
 function faultsOf(
   { storageClass, hostDir, mountDir }: DiscoveryConfig['classes'][number],
-  { root, classes }: DiscoverySurroundings,
+  { roots, classes }: DiscoverySurroundings,
 ): string[] {
   const faults: string[] = [];
   const way = classes.get(storageClass)?.way;
@@ -57,10 +57,13 @@ function faultsOf(
     );
   }
   for (const [key, path] of Object.entries({ hostDir, mountDir })) {
-    if (!`${path}/`.startsWith(`${root}/`) && !`${root}/`.startsWith(`${path}/`)) continue;
+    const root = roots.find((each) => isWithin(path, each) || isWithin(each, path));
+    if (root === undefined) continue;
     faults.push(
       `storageClassMap.${storageClass}.${key}: ${path} and the root ${root} are one within the other, and in the root all is the agent's own; mount disks elsewhere`,
     );
   }
   return faults;
 }
+
+const isWithin = (path: string, other: string): boolean => `${path}/`.startsWith(`${other}/`);

@@ -191,7 +191,11 @@ describe('the configuration of the discovery', () => {
     const warned: string[] = [];
     const quiet = () => undefined;
     const logger = { info: quiet, warn: (_: object, words: string) => void warned.push(words), error: quiet };
-    const config = await loadDiscoveryConfig(directory, { root, classes: parseClasses(classes), logger });
+    const config = await loadDiscoveryConfig(directory, {
+      roots: ['/other', root],
+      classes: parseClasses(classes),
+      logger,
+    });
     return { config, warned };
   };
   const wrong = async (...args: Parameters<typeof load>) =>

@@ -1,0 +1,134 @@
+import { BACKENDS } from '../src/tars/class-parameters.ts';
+import { pinnedVersion } from '../test/controlplane/binaries.ts';
+import { type GroundOptions, openGround } from './bound/ground.ts';
+import { type Bound, Trial } from './bound/trial.ts';
+import { perClaimText, type Requests, total } from './cluster/requests.ts';
+import type { BenchOptions, Measured, Say } from './frame/bench.ts';
+import type { Bar, Chart } from './frame/chart.ts';
+import { figureOf } from './frame/statistics.ts';
+import { inTurn } from './frame/turns.ts';
+
+/**
+ * How long it takes from a StatefulSet's creation until all its claims are bound, and what that costs the API server:
+ * a real control plane, played nodes and pods, a real agent for each node (all in this process), real volumes.
+ *
+ * The floor is as many volumes made by hand beforehand: the binding alone, as with a static provisioner. What is made
+ * beforehand is not in its time, and ours are made from nothing.
+ */
+
+const FLOOR = 'made by hand beforehand';
+const OURS = 't-local-volume';
+const REPLICAS = [50, 200, 1000];
+const MAX_PODS_A_NODE = 100;
+const FEW_NODES = 10;
+
+/** One cluster, and how many replicas its StatefulSets have, one after the other. */
+interface Situation extends Pick<GroundOptions, 'way' | 'backend'> {
+  readonly nodes: number;
+  readonly replicas: readonly number[];
+}
+
+/** What was measured of so many replicas. */
+interface Trials {
+  readonly name: string;
+  readonly replicas: number;
+  readonly bounds: ReadonlyMap<string, readonly Bound[]>;
+}
+
+export async function measure(options: BenchOptions, say: Say): Promise<Measured> {
+  const trials: Trials[] = [];
+  for (const situation of situationsFor(options))
+    trials.push(...(await measureSituation(situation, options, say)));
+  const chart = (
+    title: string,
+    unit: string,
+    valueOf: (bound: Bound, replicas: number) => number,
+  ): Chart => ({
+    title,
+    unit,
+    isLessBetter: true,
+    floor: FLOOR,
+    groups: trials.map(({ name, replicas, bounds }) => ({
+      name,
+      bars: [...bounds].map(([contender, all]): Bar => ({
+        name: contender,
+        figure: figureOf(all.map((bound) => valueOf(bound, replicas))),
+      })),
+    })),
+  });
+  return {
+    charts: [
+      chart('From the StatefulSet to all claims Bound', 's', ({ seconds }) => seconds),
+      chart('Requests to the API server a claim', 'requests', perClaim('all')),
+      chart('Writes to the API server a claim', 'writes', perClaim('writes')),
+    ],
+    notes: trials.map(noteOf),
+    versions: { Kubernetes: pinnedVersion() },
+  };
+}
+
+const perClaim =
+  (which: 'all' | 'writes') =>
+  ({ requests }: Bound, replicas: number): number =>
+    total(requests, which) / replicas;
+
+function noteOf({ name, replicas, bounds }: Trials): string {
+  const last = (contender: string): Requests => bounds.get(contender)?.at(-1)?.requests ?? new Map();
+  return `${name}, requests a claim: ${OURS} ${perClaimText(last(OURS), replicas)}; ${FLOOR} ${perClaimText(last(FLOOR), replicas)}.`;
+}
+
+/** On demand with few nodes; with other backends, fewer replicas; per node, as many nodes as replicas. */
+function situationsFor({ quick, replicas, backends, nodes }: BenchOptions): Situation[] {
+  const counts = replicas ?? (quick ? [10] : REPLICAS);
+  const few = Math.min(...counts);
+  const enough = Math.max(
+    nodes?.[0] ?? (quick ? 2 : FEW_NODES),
+    Math.ceil(Math.max(...counts) / MAX_PODS_A_NODE),
+  );
+  const wanted = BACKENDS.filter((backend) => backends?.includes(backend) ?? backend === 'directory');
+  const onDemand = wanted.map((backend): Situation => {
+    const all = backend === 'directory' ? counts : [few];
+    return { way: 'on-demand', backend, nodes: enough, replicas: all };
+  });
+  const perNode = counts.slice(0, 2).map((count): Situation => {
+    return { way: 'per-node', backend: 'directory', nodes: count, replicas: [count] };
+  });
+  return [...onDemand, ...(wanted.includes('directory') ? perNode : [])];
+}
+
+async function measureSituation(
+  { way, backend, nodes: count, replicas }: Situation,
+  options: BenchOptions,
+  say: Say,
+): Promise<Trials[]> {
+  const kind = way === 'per-node' ? 'per node' : `on demand${backend === 'directory' ? '' : `, ${backend}`}`;
+  say(`${kind}: a control plane with ${count} nodes`);
+  const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
+  const served = await openGround({ way, backend, nodes });
+  try {
+    const trial = await Trial.start(served, nodes);
+    const all: Trials[] = [];
+    for (const each of replicas) {
+      const name = `${each} replicas, ${kind}`;
+      say(name);
+      const bounds = await inTurn(
+        [
+          { name: FLOOR, measure: () => trial.handMade(each) },
+          { name: OURS, measure: () => trial.ours(each) },
+        ],
+        roundsFor(each, options),
+      );
+      all.push({ name, replicas: each, bounds });
+    }
+    await trial.stop();
+    return all;
+  } finally {
+    await served.stop();
+  }
+}
+
+/** Many replicas average by themselves, and take their time. */
+function roundsFor(replicas: number, { quick, rounds }: BenchOptions) {
+  const counted = rounds ?? (quick || replicas > 500 ? 1 : replicas > 100 ? 3 : 5);
+  return { warmUp: quick || replicas > 100 ? 0 : 1, counted };
+}

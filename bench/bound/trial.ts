@@ -1,0 +1,96 @@
+import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
+import { CLAIMS, PODS, type Served, VOLUMES } from '../../test/controlplane/served.ts';
+import { Counting, phaseIs } from '../cluster/counting.ts';
+import { requestsBetween, requestsIn, type Requests } from '../cluster/requests.ts';
+import { inBatches } from '../in-batches.ts';
+import { HAND_MADE, handMadeVolume, statefulSet } from './objects.ts';
+
+export interface Bound {
+  /** From the StatefulSet's creation to the last claim Bound. */
+  readonly seconds: number;
+  /** Until all pods run, too: by then everything that a replica causes has been asked for. */
+  readonly requests: Requests;
+}
+
+const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
+
+/** Makes StatefulSets in one cluster and looks when their claims are bound; everything is gone before the next. */
+export class Trial {
+  readonly #served: Served;
+  readonly #nodes: readonly string[];
+  readonly #claims: Counting;
+  readonly #pods: Counting;
+  readonly #volumes: Counting;
+  #runs = 0;
+
+  static async start(served: Served, nodes: readonly string[]): Promise<Trial> {
+    const kubeconfig = served.plane.kubeconfig();
+    const [claims, pods, volumes] = await Promise.all([
+      Counting.start(kubeconfig, CLAIMS, phaseIs('Bound')),
+      Counting.start(kubeconfig, PODS, phaseIs('Running')),
+      Counting.start(kubeconfig, VOLUMES, phaseIs('Available')),
+    ]);
+    return new Trial(served, nodes, { claims, pods, volumes });
+  }
+
+  private constructor(
+    served: Served,
+    nodes: readonly string[],
+    { claims, pods, volumes }: Record<'claims' | 'pods' | 'volumes', Counting>,
+  ) {
+    this.#served = served;
+    this.#nodes = nodes;
+    this.#claims = claims;
+    this.#pods = pods;
+    this.#volumes = volumes;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#claims, this.#pods, this.#volumes].map((counting) => counting.stop()));
+  }
+
+  /** With volumes that were made beforehand: what binding alone costs. */
+  async handMade(replicas: number): Promise<Bound> {
+    const run = ++this.#runs;
+    const names = Array.from({ length: replicas }, (_, index) => `hand-made-${run}-${index}`);
+    await inBatches(names, async (name, index) => {
+      const node = this.#nodes[index % this.#nodes.length] ?? '';
+      await this.#served.create(VOLUMES, handMadeVolume(name, node));
+    });
+    await this.#volumes.reach(replicas, timeoutFor(replicas));
+    const bound = await this.#run(HAND_MADE, replicas);
+    await inBatches(names, (name) => this.#served.remove(`${VOLUMES}/${name}`));
+    await this.#volumes.reach(0, timeoutFor(replicas));
+    return bound;
+  }
+
+  /** With volumes that are made from nothing. */
+  async ours(replicas: number): Promise<Bound> {
+    const bound = await this.#run(STORAGE_CLASS, replicas);
+    await this.#volumes.reach(0, timeoutFor(replicas));
+    return bound;
+  }
+
+  async #run(storageClass: string, replicas: number): Promise<Bound> {
+    const name = `bench-${++this.#runs}`;
+    const before = await this.#requests();
+    const started = performance.now();
+    await this.#served.create(SETS, statefulSet(name, storageClass, replicas));
+    const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
+    await this.#pods.reach(replicas, timeoutFor(replicas));
+    const requests = requestsBetween(before, await this.#requests());
+    await this.#served.remove(`${SETS}/${name}`);
+    await this.#pods.reach(0, timeoutFor(replicas));
+    await this.#served.remove(CLAIMS);
+    await this.#claims.reach(0, timeoutFor(replicas));
+    return { seconds: (ended - started) / 1000, requests };
+  }
+
+  async #requests(): Promise<Requests> {
+    const { body } = await this.#served.plane.api<string>('GET', '/metrics');
+    return requestsIn(body);
+  }
+}
+
+/** Nobody waits for ever, however slow the machine. */
+const timeoutFor = (replicas: number): number => 60_000 + 1000 * replicas;

@@ -1,0 +1,98 @@
+import { ApiReader } from '../../src/cluster/api-reader.ts';
+import { loadKubeConfig } from '../../src/cluster/kube-config.ts';
+import type { KubeObject } from '../../src/cluster/kube-object.ts';
+import { ListWatch } from '../../src/cluster/list-watch.ts';
+
+interface Wait {
+  readonly count: number;
+  readonly resolve: (at: number) => void;
+}
+
+/** Of claims, pods and volumes. */
+export const phaseIs = (phase: string) => (object: object) =>
+  (object as { readonly status?: { readonly phase?: string } }).status?.phase === phase;
+
+/**
+ * How many objects of one kind are as one wants them, told by a watch: whoever looks again and again would be a load on
+ * the very server that is measured.
+ */
+export class Counting {
+  readonly #listWatch: ListWatch<boolean>;
+  readonly #all = new Map<string, boolean>();
+  readonly #since = new Map<string, number>();
+  #waits: readonly Wait[] = [];
+
+  static async start(
+    kubeconfig: string,
+    path: string,
+    isWanted: (object: KubeObject) => boolean,
+  ): Promise<Counting> {
+    const counting = new Counting(kubeconfig, path, isWanted);
+    counting.#listWatch.start();
+    await counting.#listWatch.synced();
+    return counting;
+  }
+
+  private constructor(kubeconfig: string, path: string, isWanted: (object: KubeObject) => boolean) {
+    this.#listWatch = new ListWatch({
+      reader: new ApiReader(loadKubeConfig(kubeconfig)),
+      paths: [path],
+      read: isWanted,
+      handlers: {
+        upsert: (key, wanted) => this.#changed(key, wanted),
+        remove: (key) => this.#changed(key, undefined),
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#listWatch.stop();
+  }
+
+  /** When there are exactly that many that are as wanted, and no others. */
+  async reach(count: number, timeoutMs: number): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const late = (): void => {
+      const { wanted, size } = this;
+      reject(
+        new Error(`waited ${timeoutMs / 1000} s in vain for ${count}: ${wanted} of ${size} are as wanted`),
+      );
+    };
+    const timer = setTimeout(late, timeoutMs);
+    this.#waits = [...this.#waits, { count, resolve }];
+    this.#look();
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  get wanted(): number {
+    return this.#since.size;
+  }
+
+  /** When each was first as wanted. */
+  get since(): ReadonlyMap<string, number> {
+    return this.#since;
+  }
+
+  #changed(key: string, wanted: boolean | undefined): void {
+    if (wanted === undefined) this.#all.delete(key);
+    else this.#all.set(key, wanted);
+    if (!wanted) this.#since.delete(key);
+    else if (!this.#since.has(key)) this.#since.set(key, performance.now());
+    this.#look();
+  }
+
+  #look(): void {
+    const isReached = ({ count }: Wait): boolean => this.wanted === count && this.size === count;
+    const reached = this.#waits.filter(isReached);
+    this.#waits = this.#waits.filter((wait) => !isReached(wait));
+    for (const { resolve } of reached) resolve(performance.now());
+  }
+}

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundle } from '../../scripts/image/bundle.ts';
+
+/** The command line as it is in the image: what was bundled is smaller in memory than these sources. */
+export class Shipped {
+  readonly #folder: string;
+
+  static async make(): Promise<Shipped> {
+    const folder = mkdtempSync(join(tmpdir(), 'tlv-shipped-'));
+    for (const { name, content } of (await bundle()).files) writeFileSync(join(folder, name), content);
+    return new Shipped(folder);
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** As the image's entry point runs it. */
+  argv(...args: readonly string[]): [string, ...string[]] {
+    return [process.execPath, join(this.#folder, 'tlv.mjs'), ...args];
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

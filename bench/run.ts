@@ -35,6 +35,11 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '4 min a backend',
     load: () => import('./memory.ts'),
   },
+  admission: {
+    about: 'reviews answered by the shipped webhook, beside constant answers and pepr',
+    takes: '6 min, and one more for the first time',
+    load: () => import('./admission.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

@@ -10,6 +10,7 @@ RUN node_modules/.bin/node scripts/image.ts --layers /layers
 FROM scratch
 # What changes seldom comes first.
 COPY --from=build /layers/base/ /
+COPY --from=build /layers/tools/ /
 COPY --from=build /layers/node/ /
 COPY --from=build /layers/application/ /
 # A test compares these with scripts/image/image-config.ts.

@@ -35,6 +35,7 @@ const TIERS: readonly Tier[] = [
   },
   { name: 'image', argv: [...MOCHA, 'test/image/**/*.test.ts'], mocha: true },
   { name: 'node', argv: ['sh', 'test/node/isolated.sh', ...MOCHA, 'test/node/**/*.test.ts'], mocha: true },
+  { name: 'guest', argv: [...MOCHA, 'test/guest/*.test.ts'], mocha: true },
   { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true },
 ];
 

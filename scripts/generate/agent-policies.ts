@@ -1,5 +1,5 @@
 import { agentLeaseName } from '../../src/tars/agent-lease.ts';
-import { HOSTNAME_LABEL } from '../../src/tars/vocabulary.ts';
+import { HOSTNAME_LABEL, OURS } from '../../src/tars/vocabulary.ts';
 import { agentPolicy, CLASSES, NODE, type Refusal } from './agent-policy.ts';
 import { claimPolicy } from './agent-policies-claim.ts';
 import { claimStatusPolicy } from './agent-policies-claim-status.ts';
@@ -51,13 +51,21 @@ export function relaxedPatches(): { readonly name: string; readonly text: string
 
 const HOSTNAME = 'variables.hostname';
 
+/** Disks that are found are of classes that people choose: such a volume says so, as it was and as it is to be. */
 function servedClass(items: string): Refusal {
   const name = (of: string) => field(of, 'spec.storageClassName', "''");
-  return classRefusal(items, 'spec.storageClassName', name);
+  const isDiscovered = `${entry('i', 'annotations', OURS.discovered)}.orValue('') == 'true'`;
+  return classRefusal(items, 'spec.storageClassName', name, isDiscovered);
 }
 
-function classRefusal(items: string, path: string, name: (of: string) => string): Refusal {
-  const bad = `${items}.filter(i, !(${name('i')} in ${list(CLASSES)}))`;
+function classRefusal(
+  items: string,
+  path: string,
+  name: (of: string) => string,
+  isExempt = 'false',
+): Refusal {
+  const isServed = `${name('i')} in ${list(CLASSES)}`;
+  const bad = `${items}.filter(i, !(${isExempt === 'false' ? isServed : `${isServed} || ${isExempt}`}))`;
   const rule = `an agent may only touch what is of a served class (${CLASSES.join(', ')})`;
   return {
     holds: `${bad}.size() == 0`,

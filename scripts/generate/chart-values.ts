@@ -143,6 +143,14 @@ export function chartValues({ image, taken }: Base): ChartValue[] {
       default: false,
     },
     {
+      path: 'backends',
+      meaning:
+        'For classes whose volumes stop a writer at their size (deploy/classes): the agent is a privileged container, ' +
+        'which mounts on its node.',
+      schema: BOOLEAN,
+      default: false,
+    },
+    {
       path: 'excludedNamespaces',
       meaning:
         'Namespaces that webhooks and rules never look at, beside kube-system and the one of this release: what is in ' +

@@ -1,5 +1,5 @@
-import { DEFAULT_SETTINGS, parseClasses, type Settings } from '../../src/tars/settings.ts';
-import { STORAGE_CLASS, TSERVER_GROUP, TSERVER_VERSIONS } from '../../src/tars/vocabulary.ts';
+import { classesText, DEFAULT_SETTINGS, parseClasses, type Settings } from '../../src/tars/settings.ts';
+import { TSERVER_GROUP, TSERVER_VERSIONS } from '../../src/tars/vocabulary.ts';
 import type { Check, Variable } from './policies-check.ts';
 import { claimChecks } from './policies-claim.ts';
 import { STATEFUL_SET_VARIABLES, statefulSetChecks } from './policies-statefulset.ts';
@@ -50,7 +50,7 @@ export function policyObjects(settings: Settings): PolicyObject[] {
 
 export const PER_NODE: Settings = {
   ...DEFAULT_SETTINGS,
-  classes: parseClasses(`${STORAGE_CLASS}=per-node`),
+  classes: parseClasses(classesText('per-node')),
 };
 export const POSIX: Settings = { ...DEFAULT_SETTINGS, modePattern: 'posix' };
 

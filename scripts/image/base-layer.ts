@@ -18,7 +18,8 @@ export async function baseLayer(
   { program, debian, baseFiles }: Base,
   say: (line: string) => void,
 ): Promise<RootLayer> {
-  const libraries = await sharedLibraries(program, debian);
+  const { libraries, missing } = await sharedLibraries(program, debian);
+  if (missing.length > 0) throw new Error(`${program} needs ${missing.join(', ')}, in none of the packages`);
   return {
     name: 'base',
     files: [

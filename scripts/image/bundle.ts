@@ -12,7 +12,7 @@ export interface Bundle {
 }
 
 /** Some packages call `require`, which a module has not by itself. */
-const REQUIRE =
+export const REQUIRE =
   "import { createRequire as createRequireForBundle } from 'node:module';" +
   'const require = createRequireForBundle(import.meta.url);';
 

@@ -17,16 +17,18 @@ export class CommandError extends Error {
 
 interface CommandOptions {
   readonly cwd?: string;
+  /** Beside what is in the environment already. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Runs a program without a shell and returns what it printed. */
 export async function command(
   file: string,
   args: readonly string[],
-  { cwd }: CommandOptions = {},
+  { cwd, environment }: CommandOptions = {},
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const env = { ...process.env, LC_ALL: 'C' };
+  const env = { ...process.env, ...environment, LC_ALL: 'C' };
   execFile(file, args, { cwd, env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
     if (error) reject(new CommandError(file, args, stderr, error as NodeJS.ErrnoException));
     else resolve(stdout);

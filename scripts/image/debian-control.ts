@@ -32,3 +32,12 @@ export async function releaseOf(baseFiles: DebianPackage): Promise<Release> {
   const field = (name: string) => new RegExp(`^${name}="?([^"\n]+)`, 'm').exec(text)?.[1] ?? 'unknown';
   return { id: field('ID'), version: field('VERSION_ID') };
 }
+
+/** The packages that one cannot do without; of those that would do as well, the one that Debian names first. */
+export async function dependenciesOf(one: DebianPackage): Promise<string[]> {
+  const control = await readFile(controlFile(one), 'utf8');
+  const fields = [...control.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)];
+  return fields.flatMap(([, list = '']) =>
+    Array.from(list.matchAll(/(?:^|, )([a-z0-9][a-z0-9+.-]+)/g), ([, name = '']) => name),
+  );
+}

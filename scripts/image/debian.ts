@@ -72,9 +72,9 @@ async function locate(names: readonly string[]): Promise<Download[]> {
   const lines = printed.matchAll(/^'.*' (([^\s_]+)_([^\s_]+)_([^\s_]+)\.deb) (\d+)/gm);
   const found = new Map<string, Download>();
   for (const [, file = '', name = '', escaped = '', architecture = '', bytes] of lines) {
-    // A colon may stand in a version, and not in the name of a file of apt.
+    // A colon may stand in a version, and neither in the name of a file of apt nor in a path of libraries.
     const version = decodeURIComponent(escaped);
-    const folder = join(cacheFolder('debian'), `${name}_${version}_${architecture}`);
+    const folder = join(cacheFolder('debian'), `${name}_${escaped}_${architecture}`);
     found.set(name, { name, version, architecture, folder, file, bytes: Number(bytes) });
   }
   return names.map((name) => {

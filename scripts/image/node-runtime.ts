@@ -7,8 +7,9 @@ import { cacheFolder } from '../cache-folder.ts';
 import { command } from './command.ts';
 import { moveIntoPlace } from './move-into-place.ts';
 import { thisPlatform } from './platform.ts';
+import { stripElf } from './strip-elf.ts';
 
-/** Node as its makers built it, with the licences that go with it. */
+/** Node as its makers built it, but for its symbol table, with the licences that go with it. */
 export interface NodeRuntime {
   readonly version: string;
   readonly binary: string;
@@ -31,7 +32,7 @@ const INTEGRITY: Readonly<Record<string, string>> = {
 /** Fetches the Node that package.json pins into the cache. */
 export async function nodeRuntime(say: (line: string) => void): Promise<NodeRuntime> {
   const version = manifest.devDependencies.node;
-  const folder = join(cacheFolder('node'), `node-${thisPlatform().npm}@${version}`);
+  const folder = join(cacheFolder('node'), `node-${thisPlatform().npm}@${version}-stripped`);
   if (!existsSync(folder)) await fetchNode(version, folder, say);
   const binary = join(folder, 'bin/node');
   // In its words, not in those of the Node that runs this.
@@ -66,6 +67,7 @@ async function fetchNode(version: string, folder: string, say: (line: string) =>
     }
     const wanted = ['package/bin/node', 'package/LICENSE'];
     await command('tar', ['-xzf', archive, '--no-same-owner', ...wanted], { cwd: temporary });
+    await stripElf(join(temporary, 'package/bin/node'));
     await moveIntoPlace(join(temporary, 'package'), folder);
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -10,6 +10,7 @@ import { nodeRuntime, type NodeRuntime } from './node-runtime.ts';
 import { npmPackages } from './npm-packages.ts';
 import type { RootLayer } from './root-layer.ts';
 import { sbom } from './sbom.ts';
+import { type Tools, tools, toolsLayer } from './tools-layer.ts';
 
 /** What Node is linked with, and last what names the release. */
 const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6', 'base-files'] as const;
@@ -24,10 +25,13 @@ export async function rootLayers(say: (line: string) => void): Promise<RootLayer
   say('bundling the code');
   const [debian, node, code] = await Promise.all([debianPackages(PACKAGES, say), nodeRuntime(say), bundle()]);
   const [, , , baseFiles] = debian;
+  const base = await baseLayer({ program: node.binary, debian, baseFiles }, say);
+  const programs = await tools(debian, say);
   return [
-    await baseLayer({ program: node.binary, debian, baseFiles }, say),
+    base,
+    await toolsLayer(programs, { base, baseFiles }, say),
     nodeLayer(node),
-    await applicationLayer(code, { node, debian, release: await releaseOf(baseFiles) }),
+    await applicationLayer(code, { node, debian, tools: programs, release: await releaseOf(baseFiles) }),
   ];
 }
 
@@ -41,13 +45,22 @@ function nodeLayer({ binary, license }: NodeRuntime): RootLayer {
   };
 }
 
-async function applicationLayer(
-  { files, metafile }: Bundle,
-  below: { node: NodeRuntime; debian: readonly DebianPackage[]; release: Release },
-): Promise<RootLayer> {
+interface Below {
+  readonly node: NodeRuntime;
+  readonly debian: readonly DebianPackage[];
+  readonly tools: Tools;
+  readonly release: Release;
+}
+
+async function applicationLayer({ files, metafile }: Bundle, below: Below): Promise<RootLayer> {
   const { name, version, license } = manifest;
   const npm = await npmPackages(metafile);
-  const bill = await sbom({ product: { name, version, license }, npm, ...below });
+  const bill = await sbom({
+    product: { name, version, license },
+    npm,
+    ...below,
+    tools: below.tools.packages,
+  });
   return {
     name: 'application',
     files: [

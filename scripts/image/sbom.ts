@@ -12,7 +12,10 @@ export interface Parts {
   readonly product: { readonly name: string; readonly version: string; readonly license: string };
   readonly npm: NpmPackages;
   readonly node: NodeRuntime;
+  /** What Node is linked with. */
   readonly debian: readonly DebianPackage[];
+  /** What the agent runs, with what that is linked with. */
+  readonly tools: readonly DebianPackage[];
   readonly release: Release;
 }
 
@@ -27,20 +30,25 @@ export async function sbom(parts: Parts): Promise<string> {
   const product = application(parts.product);
   const node = await nodeComponent(parts.node);
   const system = operatingSystem(parts.release);
-  const debian = await Promise.all(parts.debian.map((one) => debianComponent(one, parts.release)));
+  const componentsOf = (packages: readonly DebianPackage[]) =>
+    Promise.all(packages.map((one) => debianComponent(one, parts.release)));
+  const [debian, tools] = [await componentsOf(parts.debian), await componentsOf(parts.tools)];
   const npm = new Map(parts.npm.all.map((one) => [one, npmComponent(one)] as const));
 
   const refs = (packages: Iterable<NpmPackage>) =>
     Array.from(packages, (one) => npm.get(one)?.bomRef ?? []).flat();
   for (const [one, component] of npm) component.dependencies = new Models.BomRefRepository(refs(one.imports));
-  product.dependencies = new Models.BomRefRepository([...refs(parts.npm.direct), node.bomRef, system.bomRef]);
-  for (const above of [node, system]) {
+  product.dependencies = new Models.BomRefRepository([
+    ...refs(parts.npm.direct),
+    ...[node, ...tools, system].map(({ bomRef }) => bomRef),
+  ]);
+  for (const above of [node, ...tools, system]) {
     above.dependencies = new Models.BomRefRepository(debian.map(({ bomRef }) => bomRef));
   }
 
   const bom = new Models.Bom({
     metadata: new Models.Metadata({ component: product }),
-    components: new Models.ComponentRepository([...npm.values(), node, ...debian, system]),
+    components: new Models.ComponentRepository([...npm.values(), node, ...debian, ...tools, system]),
   });
   const format = new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6);
   const text = new Serialize.JsonSerializer(format).serialize(bom, { sortLists: true, space: 1 });

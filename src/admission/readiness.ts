@@ -3,6 +3,8 @@ export interface ReadyCheck {
   readonly name: string;
   /** Why it is not fulfilled; undefined when it is. */
   readonly missing: () => string | undefined;
+  /** It is told of, and nothing more: without it there is still enough to do. */
+  readonly isOptional?: boolean;
 }
 
 /** Ready means that every check is fulfilled and that nobody has asked us to stop. */
@@ -29,11 +31,15 @@ export class Readiness {
       name: 'shutdown',
       missing: () => (this.stopping ? 'the process is shutting down' : undefined),
     };
-    const results = [...this.checks, shutdown].map(({ name, missing }) => ({ name, why: missing() }));
-    const lines = results.map(({ name, why }) =>
-      why === undefined ? `[+] ${name}\n` : `[-] ${name}: ${why}\n`,
+    const results = [...this.checks, shutdown].map(({ name, missing, isOptional = false }) => ({
+      name,
+      why: missing(),
+      isOptional,
+    }));
+    const lines = results.map(({ name, why, isOptional }) =>
+      why === undefined ? `[+] ${name}\n` : `[${isOptional ? '!' : '-'}] ${name}: ${why}\n`,
     );
-    const isReady = results.every(({ why }) => why === undefined);
+    const isReady = results.every(({ why, isOptional }) => why === undefined || isOptional);
     return { isReady, text: `${lines.join('')}${isReady ? 'ready' : 'not ready'}\n` };
   }
 }

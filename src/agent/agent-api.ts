@@ -4,7 +4,6 @@ import { ApiStatusError } from '../cluster/faults.ts';
 import { claimPath, freeClaim } from '../cluster/free-claim.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { isRecord, textAt } from '../tars/json.ts';
-import type { PersistentVolume } from '../tars/persistent-volume.ts';
 import { bytesOf } from '../tars/quantity.ts';
 import type { Settings } from '../tars/settings.ts';
 import { FINALIZER, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
@@ -23,6 +22,15 @@ export class VolumeTaken extends Error {
 /** What the object was when it was decided about is not what it is now: decide again. */
 export class Outdated extends Error {
   override readonly name = 'Outdated';
+}
+
+/** What is told of a volume when it is made, as far as it is looked at here. */
+export interface NewVolume {
+  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly local: { readonly path: string };
+    readonly claimRef?: { readonly uid: string };
+  };
 }
 
 /** The few calls by which an agent changes the cluster; each may be made again after a crash. */
@@ -45,7 +53,7 @@ export class AgentApi {
   }
 
   /** @throws {VolumeTaken | Outdated} where the name is not free */
-  async createVolume(volume: PersistentVolume): Promise<void> {
+  async createVolume(volume: NewVolume): Promise<void> {
     const { name } = volume.metadata;
     try {
       await this.#writer.create(VOLUMES, volume);
@@ -157,7 +165,7 @@ const STILL: Readonly<Record<'released' | 'unbound' | 'deleted', (volume: Volume
 };
 
 /** An answer that was lost: the volume is there, as it was to be made. */
-function isThatVolume(there: VolumeView, { metadata, spec }: PersistentVolume): boolean {
+function isThatVolume(there: VolumeView, { metadata, spec }: NewVolume): boolean {
   return (
     there.hasFinalizer &&
     there.pool === metadata.annotations[OURS.pool] &&

@@ -9,17 +9,22 @@ import type { Logger } from '../cluster/observer.ts';
 import { WorkQueue } from '../cluster/work-queue.ts';
 import type { Settings } from '../tars/settings.ts';
 import { AgentApi } from './agent-api.ts';
+import type { DiscoveryConfig } from './discovery/config.ts';
 import { routeUnrouted } from './look-up.ts';
 import type { AgentObserver } from './metrics.ts';
 import { type NodeIdentity, nodeIdentity } from './node-identity.ts';
 import type { ToolsOptions } from './os/tools.ts';
 import type { Reserve } from './reserve.ts';
+import type { Roots } from './roots.ts';
 import { type Parts, Running } from './running.ts';
+import type { ServedRoot } from './served-root.ts';
 
 export interface AgentOptions {
   readonly config: KubeConfig;
   readonly node: string;
   readonly root: string;
+  /** More of them, for classes that name them. */
+  readonly otherRoots?: readonly string[];
   /** Where its Lease and its capacities are. */
   readonly namespace: string;
   readonly settings: Settings;
@@ -34,6 +39,8 @@ export interface AgentOptions {
   readonly maxDeleteRate: number;
   readonly requireMountPoint: boolean;
   readonly allowOtherHostname: boolean;
+  /** Disks that are mounted on the node, and are to be offered as they are. */
+  readonly discovery?: DiscoveryConfig | undefined;
   readonly logger: Logger;
   readonly observer?: AgentObserver;
   readonly clock?: Clock;
@@ -88,15 +95,25 @@ export class Agent {
     });
   }
 
-  /** What keeps the agent from doing its work; undefined when nothing does. */
+  get roots(): Roots {
+    const { root, otherRoots = [] } = this.#options;
+    return [root, ...otherRoots];
+  }
+
+  /** What keeps the agent from doing its work; undefined when nothing does. Other roots than the first have no part in it. */
   missing(): string | undefined {
+    return this.#running?.caches.missing() ?? this.faultAt(this.#options.root);
+  }
+
+  /** What keeps it from serving one of its roots. */
+  faultAt(root: string): string | undefined {
     if (!this.#running) return 'it is starting';
-    const { caches, health } = this.#running;
-    return caches.missing() ?? (health.pool ? undefined : health.why);
+    const health = this.#running.at(root)?.health;
+    return health?.pool ? undefined : health?.why;
   }
 
   /** What metrics are read from; undefined until it runs. */
-  get running(): Pick<Running, 'caches' | 'health' | 'trash'> | undefined {
+  get running(): Pick<Running, 'caches' | 'health' | 'at' | 'discovery'> | undefined {
     return this.#running;
   }
 
@@ -120,7 +137,7 @@ export class Agent {
     this.#running = running;
     await running.start();
     if (this.#stopped.signal.aborted) return;
-    this.#queue.start((key) => running.reconciler.reconcile(key));
+    this.#queue.start((key) => running.reconcile(key));
     running.addAll();
     this.#lookUps = this.#lookUp(running);
   }
@@ -138,6 +155,7 @@ export class Agent {
   #parts(identity: NodeIdentity): Parts {
     return {
       ...this.#options,
+      roots: this.roots,
       identity,
       clock: this.#clock,
       writer: this.#writer,
@@ -150,7 +168,7 @@ export class Agent {
 
   /** The slow round: what no watch brings. */
   async #lookUp(running: Running): Promise<void> {
-    const { settings, node, lookUpMs, logger, observer } = this.#options;
+    const { settings, node, lookUpMs, logger } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
@@ -161,12 +179,23 @@ export class Agent {
             `${found} claims came without the routing label: is the webhook up?`,
           );
         await running.capacity.republish();
-        observer?.orphans(await running.orphans());
+        for (const each of running.roots) await this.#tellOrphans(each);
         running.addAll();
       } catch (error) {
         if (!signal.aborted) logger.warn({}, `the periodic look-up failed: ${asError(error).message}`);
       }
       await sleep(this.#clock, jittered(lookUpMs, Math.random), signal);
+    }
+  }
+
+  /** A root that is just being lost is no matter to the others. */
+  async #tellOrphans(served: ServedRoot): Promise<void> {
+    const { logger, observer } = this.#options;
+    const { root } = served;
+    try {
+      observer?.orphans(await served.orphans(), root);
+    } catch (error) {
+      logger.warn({ root }, `orphans at ${root} cannot be looked for: ${asError(error).message}`);
     }
   }
 }

@@ -14,13 +14,14 @@ import { readVolumeView, type VolumeView } from './volume-view.ts';
 /** Keys of what has no path: no path begins so. */
 export const CLAIM_KEY = 'claim ';
 export const VOLUME_KEY = 'volume ';
+export const isPathKey = (key: string): boolean => !key.startsWith(CLAIM_KEY) && !key.startsWith(VOLUME_KEY);
 
 export interface CachesOptions extends Surroundings {
   readonly reader: ApiReader;
   readonly settings: Settings;
   readonly node: string;
   readonly hostname: string;
-  readonly root: string;
+  readonly roots: readonly string[];
   /** What belongs to this key is not what it was. */
   readonly changed: (key: string) => void;
   /** The classes are not what they were, which concerns everything. */
@@ -46,11 +47,11 @@ export class Caches {
 
   constructor(options: CachesOptions) {
     this.#options = options;
-    const { settings, node, hostname, root, changed } = options;
+    const { settings, node, hostname, roots, changed } = options;
     const selectors = [`${OURS.node}=${nodeLabelValue(node)}`];
     if ([...settings.classes.values()].some(({ way }) => way === 'per-node')) selectors.push(OURS.namespace);
     this.#claims = selectors.map(() => new PathIndex(claimKey, changed));
-    this.volumes = new PathIndex((volume) => volumeKey(volume, root), changed);
+    this.volumes = new PathIndex((volume) => volumeKey(volume, roots), changed);
     this.#listWatches = [
       this.#classWatch(),
       ...selectors.map((selector, index) => this.#claimWatch(selector, this.#claims[index])),
@@ -147,8 +148,11 @@ function claimKey({ namespace, name, wanted }: ClaimView): string {
   return 'fault' in wanted ? `${CLAIM_KEY}${namespace}/${name}` : wanted.path;
 }
 
-function volumeKey({ name, path }: VolumeView, root: string): string {
-  return pathBelow(root, path) ?? `${VOLUME_KEY}${name}`;
+/** No root is below another, so that a path is below one of them at most. */
+function volumeKey({ name, path }: VolumeView, roots: readonly string[]): string {
+  return (
+    roots.map((root) => pathBelow(root, path)).find((below) => below !== undefined) ?? `${VOLUME_KEY}${name}`
+  );
 }
 
 /** The path of a volume below the root; undefined for every other path. */

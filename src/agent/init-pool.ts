@@ -2,8 +2,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiWriter } from '../cluster/api-writer.ts';
 import { leasePath, leasesPath } from '../cluster/lease-object.ts';
 import { patchOrCreate } from '../cluster/patch-or-create.ts';
-import { agentLabels, agentLeaseName } from '../tars/agent-lease.ts';
-import { OURS } from '../tars/vocabulary.ts';
+import { agentLabels, agentLeaseName, poolAnnotation } from '../tars/agent-lease.ts';
 import { Pool } from './pool.ts';
 
 export interface InitPoolOptions {
@@ -24,7 +23,7 @@ export async function initPool(options: InitPoolOptions): Promise<string> {
   const id = await Pool.init(root, node, { requireMountPoint });
   const writer = new ApiWriter(config);
   try {
-    await remember(writer, { namespace, node, id });
+    await remember(writer, { namespace, node, root, id });
   } finally {
     writer.close();
   }
@@ -33,10 +32,17 @@ export async function initPool(options: InitPoolOptions): Promise<string> {
 
 async function remember(
   writer: ApiWriter,
-  { namespace, node, id }: { readonly namespace: string; readonly node: string; readonly id: string },
+  {
+    namespace,
+    node,
+    root,
+    id,
+  }: Pick<InitPoolOptions, 'namespace' | 'node' | 'root'> & { readonly id: string },
 ): Promise<void> {
   const name = agentLeaseName(node);
-  const metadata = { namespace, name, labels: agentLabels(node), annotations: { [OURS.pool]: id } };
+  // By its root: whether it is the first one of the agent, only the agent is told.
+  const annotations = { [poolAnnotation(root)]: id };
+  const metadata = { namespace, name, labels: agentLabels(node), annotations };
   await patchOrCreate(writer, {
     collection: leasesPath(namespace),
     path: leasePath({ namespace, name }),

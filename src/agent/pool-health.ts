@@ -50,6 +50,8 @@ export interface PoolHealthOptions {
   readonly remembered: () => Promise<string | undefined>;
   /** Whether the API knows any volume of this node. */
   readonly hasVolumes: () => boolean;
+  /** What else keeps the root from being served, as it is now. */
+  readonly objection?: () => Promise<string | undefined>;
   /** It has become healthy, or has ceased to be, or its space is another. */
   readonly changed: (what: 'health' | 'space') => void;
 }
@@ -121,7 +123,7 @@ export class PoolHealth {
     try {
       const expectedId = this.#pool?.id ?? (await this.#options.remembered());
       const seen = await Pool.look(root, expectedId === undefined ? options : { ...options, expectedId });
-      const why = this.#faultIn(seen, expectedId);
+      const why = this.#faultIn(seen, expectedId) ?? (await this.#options.objection?.());
       if (why !== undefined) this.#lost(why);
       else await this.#found(seen.kind === 'healthy' ? seen.id : await this.#init());
     } catch (error) {

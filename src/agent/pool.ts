@@ -62,6 +62,12 @@ export class Pool {
     }
   }
 
+  /** Number of the filesystem that the root is on just now. */
+  static async device(root: string): Promise<number> {
+    await using directory = await Directory.openRoot(root);
+    return (await directory.ownStatus()).dev;
+  }
+
   /** Makes the root a pool, the marker last, and returns its id; one that is a pool already stays as it is. */
   static async init(root: string, node: string, options: PoolOptions = {}): Promise<string> {
     await using directory = await Directory.openRoot(root, options.before ?? noEffect);

@@ -10,6 +10,8 @@ const REASONS = {
   OwnerChanged: 'Normal',
   VolumeExpanded: 'Normal',
   VolumeAttached: 'Normal',
+  VolumeDiscovered: 'Normal',
+  VolumeCleaning: 'Normal',
   ClaimHandedBack: 'Warning',
   ProvisioningFailed: 'Warning',
   DirectoryNotEmpty: 'Warning',
@@ -21,6 +23,8 @@ const REASONS = {
   VolumeDataMissing: 'Warning',
   VolumeNotOurs: 'Warning',
   ReclaimRefused: 'Warning',
+  DiscoveryRefused: 'Warning',
+  CleaningFailed: 'Warning',
 } as const;
 
 export type Reason = keyof typeof REASONS;

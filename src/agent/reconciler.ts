@@ -4,15 +4,17 @@ import type { Clock } from '../cluster/clock.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
 import { type AgentApi, Outdated, VolumeTaken } from './agent-api.ts';
 import { BackendMissing } from './backends/backends.ts';
-import { type Caches, CLAIM_KEY, VOLUME_KEY } from './caches.ts';
+import { CLAIM_KEY, VOLUME_KEY } from './caches.ts';
 import type { ClaimView } from './claim-view.ts';
 import { execute, type Hands, tell } from './execute.ts';
+import { handBack } from './hand-back.ts';
 import { LedgerUnreadable } from './ledger.ts';
 import { lookAt, wantedStorage } from './kept.ts';
 import { DiskFault, PathBlocked } from './os/errors.ts';
 import { ToolFailed } from './os/tools.ts';
 import { plan } from './plan.ts';
 import type { HealthyPool, PoolHealth } from './pool-health.ts';
+import type { RootCaches } from './root-caches.ts';
 import { NoRoom } from './room.ts';
 import type { PathState, Site } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision } from './step.ts';
@@ -25,13 +27,17 @@ export interface ReconcilerObserver {
 }
 
 export interface ReconcilerOptions {
-  readonly caches: Caches;
+  readonly caches: Pick<RootCaches, 'volumes' | 'claimsAt' | 'classes'>;
   readonly health: PoolHealth;
   readonly queue: Pick<WorkQueue, 'add' | 'addAfter'>;
   readonly api: AgentApi;
   readonly hands: (pool: HealthyPool) => Hands;
   readonly site: Omit<Site, 'pool'>;
+  /** Every root of this agent, where there are others beside that of the site. */
+  readonly roots?: readonly string[];
   readonly said: Pick<Hands, 'events' | 'logger'>;
+  /** A volume of a disk that was found is not what it was; undefined where this agent discovers none. */
+  readonly discovered?: () => void;
   readonly offerTtlMs: number;
   readonly clock: Clock;
   readonly observer?: Partial<ReconcilerObserver>;
@@ -178,6 +184,9 @@ export class Reconciler {
       if (claim.volumeName === undefined && claim.selectedNode === site.node) {
         tell(said, aboutClaim(claim), 'ProvisioningFailed', message, { path });
       }
+      if (isGrowing(claim, caches.volumes.at(path))) {
+        tell(said, aboutClaim(claim), 'ExpansionFailed', message, { path });
+      }
     }
     for (const volume of caches.volumes.at(path)) {
       if (volume.phase === 'Released' && volume.hasFinalizer) {
@@ -186,19 +195,11 @@ export class Reconciler {
     }
   }
 
-  /** A fault of the node: whoever has no volume here yet may go elsewhere. */
   async #handBack(path: VolumePath, why: string): Promise<void> {
     const { caches, site, said, api, published } = this.#options;
-    const served = new Set(caches.volumes.at(path).map(({ claim }) => claim?.uid));
-    for (const claim of caches.claimsAt(path)) {
-      if (claim.way !== 'on-demand' || claim.selectedNode !== site.node || claim.isDeleting) continue;
-      if (claim.volumeName !== undefined || served.has(claim.uid)) continue;
-      // The scheduler must not choose this node again at once.
-      await published();
-      await api.handBack(claim);
-      const message = `node ${site.node} cannot serve it: ${why}; the scheduler looks for another node`;
-      tell(said, aboutClaim(claim), 'ClaimHandedBack', message, { path });
-    }
+    const asked = { path, claims: caches.claimsAt(path), volumes: caches.volumes.at(path) };
+    const { node } = site;
+    await handBack(asked, () => `cannot serve it: ${why}`, { node, api, said, published });
   }
 
   /** Claims that no volume could be made for anywhere. */
@@ -214,20 +215,31 @@ export class Reconciler {
 
   /** Volumes that look like ours and lead out of the root. */
   #tellStrays(key: string): void {
-    const { caches, site, said } = this.#options;
+    const { caches, site, roots = [site.root], said, discovered } = this.#options;
+    // Also when it has just gone: then its disk is free.
+    discovered?.();
     for (const volume of caches.volumes.at(key)) {
       if (!volume.hasFinalizer && volume.pool === undefined) continue;
-      const message = `its path ${volume.path} is no directory of a volume below ${site.root}, so it is neither served nor reclaimed; remove the finalizer if it is not needed`;
+      if (volume.isDiscovered && discovered) continue;
+      const message = volume.isDiscovered
+        ? `its disk at ${volume.path} was discovered, and this agent runs without --discovery-config: it is neither served nor cleaned; give it one, or remove the finalizer if it is not needed`
+        : `its path ${volume.path} is no directory of a volume below ${roots.join(' or ')}, so it is neither served nor reclaimed; remove the finalizer if it is not needed`;
       tell(said, aboutVolume(volume), 'VolumeNotOurs', message);
     }
   }
 }
+
+/** One of these volumes is its own, and not yet as large as it asks. */
+const isGrowing = ({ volumeName, requestBytes }: ClaimView, volumes: readonly VolumeView[]): boolean =>
+  volumes.some(({ name, capacityBytes }) => name === volumeName && capacityBytes < requestBytes);
 
 /** Faults of one path that stay until somebody mends them. */
 const OF_THE_PATH = [PathBlocked, LedgerUnreadable, VolumeTaken, BackendMissing];
 
 /** What this node may serve: sent here, waiting for offers, or bound to a volume that is here. */
 function isForUs(claim: ClaimView, node: string, volumes: ReadonlySet<string>): boolean {
+  // Their volumes are there before anybody asks.
+  if (claim.way === 'discovery') return false;
   if (claim.volumeName !== undefined) return volumes.has(claim.volumeName);
   return claim.way === 'on-demand' ? claim.selectedNode === node : true;
 }

@@ -2,28 +2,25 @@ import type { ApiReader } from '../cluster/api-reader.ts';
 import type { ApiWriter } from '../cluster/api-writer.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { EventRecorder } from '../cluster/event-recorder.ts';
-import { asError } from '../cluster/faults.ts';
 import { Heartbeat } from '../cluster/lease.ts';
 import type { WorkQueue } from '../cluster/work-queue.ts';
 import { agentLabels, agentLeaseName } from '../tars/agent-lease.ts';
-import { OURS, PROVISIONER } from '../tars/vocabulary.ts';
+import { asVolumePath } from '../tars/host-path.ts';
+import { PROVISIONER } from '../tars/vocabulary.ts';
 import type { AgentApi } from './agent-api.ts';
 import type { AgentOptions } from './agent.ts';
-import { Caches, pathBelow } from './caches.ts';
+import { Caches } from './caches.ts';
 import { Capacity } from './capacity.ts';
-import type { Hands } from './execute.ts';
+import { Discovery } from './discovery/discovery.ts';
 import type { NodeIdentity } from './node-identity.ts';
-import { findOrphans, type Orphan } from './orphans.ts';
-import { Tools } from './os/tools.ts';
-import { PoolHealth } from './pool-health.ts';
-import { storagesOf } from './kept.ts';
-import { Reconciler } from './reconciler.ts';
-import { rememberedPool } from './remembered-pool.ts';
-import { sourceNameOf, storageFor } from './storage.ts';
-import { Trash } from './trash.ts';
-import type { VolumeView } from './volume-view.ts';
+import type { PoolHealth } from './pool-health.ts';
+import { toRemember } from './remembered-pool.ts';
+import { refuseRootless } from './rootless.ts';
+import { placeOf, type Roots } from './roots.ts';
+import { ServedRoot } from './served-root.ts';
 
-export interface Parts extends AgentOptions {
+export interface Parts extends Omit<AgentOptions, 'root' | 'otherRoots'> {
+  readonly roots: Roots;
   readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly writer: ApiWriter;
@@ -33,51 +30,34 @@ export interface Parts extends AgentOptions {
   readonly queue: WorkQueue;
 }
 
-/** For how long volumes that come or go are waited for, before the scheduler is told. */
-const SOON_MS = 1000;
-const noAnnotations: Readonly<Record<string, string>> = {};
-
-/** What an agent is made of once it knows its node. */
+/** What an agent is made of once it knows its node: one of each for the node, and its roots. */
 export class Running {
   readonly caches: Caches;
-  readonly health: PoolHealth;
   readonly capacity: Capacity;
-  readonly reconciler: Reconciler;
+  /** In the order in which they were given. */
+  readonly roots: readonly ServedRoot[];
+  /** Undefined where the agent was told of no disks to discover. */
+  readonly discovery: Discovery | undefined;
+  readonly #first: ServedRoot;
+  readonly #others: readonly ServedRoot[];
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
-  #cancelLook: (() => void) | undefined;
-  /** Of the pool that was seen last: it goes on by itself while the pool is away. */
-  #trash: { readonly id: string; readonly trash: Trash } | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { identity, node, root, namespace, settings, reader, writer, clock, logger, observer } = parts;
+    const { identity, node, roots, namespace, settings, reader, writer, clock, logger, observer } = parts;
     const { hostname } = identity;
-    const hook = parts.beforeEffect ? { before: parts.beforeEffect } : {};
     this.caches = new Caches({
       reader,
       settings,
       node,
       hostname,
-      root,
+      roots,
       clock,
       logger,
       ...(observer ? { observer: observer.watches } : {}),
-      changed: (key) => parts.queue.add(key),
+      changed: (key) => this.roots.forEach((root) => root.add(key)),
       classesChanged: () => this.#classesChanged(),
-    });
-    this.health = new PoolHealth({
-      root,
-      node,
-      clock,
-      logger,
-      pool: { requireMountPoint: parts.requireMountPoint, ...hook },
-      reserve: parts.reserve,
-      kit: { tools: new Tools({ ...parts.tools, ...hook }), memoryBytes: parts.memoryBytes },
-      wanted: () => storagesOf(this.caches.classes.values()),
-      remembered: () => rememberedPool({ writer, namespace, node, volumes: this.#ownVolumes() }),
-      hasVolumes: () => this.#volumesBelowRoot().length > 0,
-      changed: (what) => this.#poolChanged(what),
     });
     this.capacity = new Capacity({
       writer,
@@ -89,49 +69,90 @@ export class Running {
       classes: () => this.#onDemandClasses(),
       freeBytes: (storageClass) => this.#freeBytes(storageClass),
     });
-    this.reconciler = this.#reconciler();
-    this.#heartbeat = new Heartbeat({
+    const [first, ...others] = roots;
+    this.#first = this.#serve(first, 0);
+    this.#others = others.map((root, index) => this.#serve(root, index + 1));
+    this.roots = [this.#first, ...this.#others];
+    this.discovery = this.#newDiscovery();
+    this.#heartbeat = this.#newHeartbeat();
+  }
+
+  /** Of the first root. */
+  get health(): PoolHealth {
+    return this.#first.health;
+  }
+
+  at(path: string): ServedRoot | undefined {
+    return this.roots.find(({ root }) => root === path);
+  }
+
+  async start(): Promise<void> {
+    this.caches.start();
+    await this.caches.synced();
+    for (const { health } of this.roots) await health.start();
+    this.#heartbeat.start();
+    this.discovery?.start();
+    await this.capacity.publish();
+  }
+
+  async stop(): Promise<void> {
+    this.capacity.stop();
+    await this.discovery?.stop();
+    await Promise.all([...this.roots, this.#heartbeat, this.caches].map((part) => part.stop()));
+  }
+
+  /** Everything that there is to look after. */
+  addAll(): void {
+    for (const root of this.roots) root.addAll();
+  }
+
+  async reconcile(key: string): Promise<void> {
+    const other = this.#others.find((root) => root.has(key));
+    if (other) return other.reconcile(key);
+    await this.#refuseRootless(key);
+    await this.#first.reconcile(key);
+  }
+
+  #serve(root: string, index: number): ServedRoot {
+    const { caches, capacity } = this;
+    return new ServedRoot(root, {
+      ...this.#parts,
+      caches,
+      capacity,
+      before: () => this.roots.slice(0, index),
+      ...(this.#parts.discovery ? { discovered: () => this.discovery?.wake() } : {}),
+    });
+  }
+
+  /** Its records are at the first root. */
+  #newDiscovery(): Discovery | undefined {
+    const { discovery: config, beforeEffect: before } = this.#parts;
+    if (!config) return undefined;
+    return new Discovery({ ...this.#parts, caches: this.caches, health: this.health, config, before });
+  }
+
+  #newHeartbeat(): Heartbeat {
+    const { writer, namespace, node, clock } = this.#parts;
+    return new Heartbeat({
       writer,
       namespace,
       name: agentLeaseName(node),
       holder: node,
       labels: agentLabels(node),
       // While there is a fault, what is remembered is left as it is: people may have written it.
-      annotations: () => (this.health.pool ? { [OURS.pool]: this.health.pool.id } : noAnnotations),
+      annotations: () => toRemember(this.roots.map(({ root, health }) => ({ root, id: health.pool?.id }))),
       clock,
       observer: this.#heartbeats(),
     });
   }
 
-  get trash(): Trash | undefined {
-    return this.#trash?.trash;
-  }
-
-  async start(): Promise<void> {
-    this.caches.start();
-    await this.caches.synced();
-    await this.health.start();
-    this.#heartbeat.start();
-    await this.capacity.publish();
-  }
-
-  async stop(): Promise<void> {
-    this.#cancelLook?.();
-    this.capacity.stop();
-    await Promise.all([this.health.stop(), this.#heartbeat.stop(), this.caches.stop(), this.trash?.stop()]);
-  }
-
-  /** Everything that there is to look after. */
-  addAll(): void {
-    const { queue } = this.#parts;
-    for (const key of this.caches.keys()) queue.add(key);
-    for (const { path } of this.health.pool?.ledger.all() ?? []) queue.add(path);
-  }
-
-  async orphans(): Promise<readonly Orphan[]> {
-    const { pool } = this.health;
-    if (!pool) return [];
-    return findOrphans(pool, (path) => this.caches.volumes.at(path).length > 0);
+  async #refuseRootless(key: string): Promise<void> {
+    const path = asVolumePath(key);
+    if (path === undefined) return;
+    const { node, roots, api, events, logger } = this.#parts;
+    const published = (): Promise<void> => this.capacity.publish();
+    const said = { events, logger };
+    await refuseRootless(path, { caches: this.caches, roots, node, api, said, published });
   }
 
   /** Who was silent for long may have been swept: what the scheduler is told has to be there again. */
@@ -149,107 +170,23 @@ export class Running {
     };
   }
 
-  #reconciler(): Reconciler {
-    const { identity, node, root, api, events, queue, clock, logger, offerTtlMs, observer } = this.#parts;
-    return new Reconciler({
-      api,
-      queue,
-      clock,
-      offerTtlMs,
-      caches: this.caches,
-      health: this.health,
-      hands: ({ backends, ledger, room }): Hands => ({
-        api,
-        backends,
-        ledger,
-        room,
-        events,
-        logger,
-        published: () => this.capacity.publish(),
-        retired: () => this.trash?.wake(),
-      }),
-      site: { node, hostname: identity.hostname, root },
-      said: { events, logger },
-      ...(observer ? { observer: observer.work } : {}),
-      spaceChanged: () => this.#lookSoon(),
-      published: () => this.capacity.publish(),
-    });
-  }
-
-  /** Volumes come and go together, with the replicas of a server: one look, and one word, for all of them. */
-  #lookSoon(): void {
-    this.#cancelLook ??= this.#parts.clock.after(SOON_MS, () => {
-      this.#cancelLook = undefined;
-      void this.health.look().then(() => this.capacity.publish());
-    });
-  }
-
-  #poolChanged(what: 'health' | 'space'): void {
-    if (what === 'space') return void this.capacity.refresh();
-    const { events, identity, root } = this.#parts;
-    const { pool, why } = this.health;
-    // As the kubelet's Events do, it names the node in place of its uid, which is another when the node registers again.
-    const node = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: identity.name };
-    if (pool) {
-      this.#keepTrash(pool.id);
-      this.#tellUnserved();
-      events.record(node, 'Normal', 'VolumePoolReady', `pool ${pool.id} at ${root} serves local volumes`);
-    } else {
-      const message = `no local volume is provisioned, deleted or promised: ${why}`;
-      events.record(node, 'Warning', 'VolumePoolLost', message);
-    }
-    void this.capacity.publish();
-    this.addAll();
-  }
-
-  #keepTrash(id: string): void {
-    if (this.#trash?.id === id) return;
-    const { pool } = this.health;
-    if (!pool) return;
-    void this.#trash?.trash.stop();
-    const { clock, maxDeleteRate, logger, observer } = this.#parts;
-    const trash = new Trash(pool.pool, {
-      clock,
-      maxDeleteRate,
-      removers: () => this.health.pool?.backends.removers() ?? [],
-      observer: {
-        deleted: (count) => observer?.trash.deleted(count),
-        itemDone: (name) => logger.info({ volume: name }, `the data of volume ${name} is removed`),
-        stuck: (name, why) =>
-          logger.warn({ volume: name }, `the data of volume ${name} cannot be removed: ${why}`),
-        progress: (figures) => logger.info({ ...figures }, 'removing the data of volumes that are gone'),
-        failed: (error) => logger.warn({}, `the trash cannot be worked on: ${asError(error).message}`),
-      },
-    });
-    this.#trash = { id, trash };
-    trash.start();
-  }
-
   #classesChanged(): void {
-    this.#tellUnserved();
+    const { logger, node, roots } = this.#parts;
+    for (const storageClass of this.caches.classes.values()) {
+      const place = placeOf(storageClass, roots);
+      if ('fault' in place) logger.warn({ storageClass: storageClass.name }, `node ${node} ${place.fault}`);
+    }
+    for (const root of this.roots) root.tellUnserved();
     void this.capacity.publish();
+    this.discovery?.wake();
     this.addAll();
   }
 
-  /** What one volume of the class may get here: nothing where not even the smallest has room. */
-  #freeBytes(storageClass: string): number {
-    const parameters = this.caches.classes.get(storageClass)?.parameters;
-    const { pool } = this.health;
-    if (!pool || !parameters || 'fault' in parameters) return 0;
-    const kept = storageFor(parameters, 0);
-    if (pool.backends.missing(kept.backend) !== undefined) return 0;
-    const left = pool.room.left(sourceNameOf(kept));
-    return left < kept.size ? 0 : Math.min(left, parameters.maxBytes);
-  }
-
-  /** What of the classes this node cannot serve, for people to see before anybody waits for it. */
-  #tellUnserved(): void {
-    const { logger, node } = this.#parts;
-    for (const { name, parameters } of this.caches.classes.values()) {
-      const why =
-        'fault' in parameters ? parameters.fault : this.health.pool?.backends.missing(parameters.backend);
-      if (why !== undefined) logger.warn({ storageClass: name }, `node ${node} cannot serve it: ${why}`);
-    }
+  #freeBytes(name: string): number {
+    const storageClass = this.caches.classes.get(name);
+    const place = placeOf(storageClass, this.#parts.roots);
+    if (!storageClass || 'fault' in place) return 0;
+    return this.at(place.root)?.freeBytes(storageClass) ?? 0;
   }
 
   /** Those that are what the settings say. */
@@ -261,15 +198,5 @@ export class Running {
           settings.classes.get(name)?.way === 'on-demand' && provisioner === PROVISIONER,
       )
       .map(({ name }) => name);
-  }
-
-  #volumesBelowRoot(): VolumeView[] {
-    return [...this.caches.volumes.all()].filter(
-      ({ path }) => pathBelow(this.#parts.root, path) !== undefined,
-    );
-  }
-
-  #ownVolumes(): VolumeView[] {
-    return this.#volumesBelowRoot().filter(({ hasFinalizer }) => hasFinalizer);
   }
 }

@@ -27,6 +27,8 @@ export interface VolumeView {
   readonly capacityBytes: number;
   readonly hasFinalizer: boolean;
   readonly pool?: string | undefined;
+  /** It is a disk that was found. */
+  readonly isDiscovered?: true;
 }
 
 export function readVolumeView(object: KubeObject): VolumeView {
@@ -45,6 +47,7 @@ export function readVolumeView(object: KubeObject): VolumeView {
     capacityBytes: bytesOf(valueAt(object, ['spec', 'capacity', 'storage'])),
     hasFinalizer: Array.isArray(finalizers) && finalizers.includes(FINALIZER),
     pool: textAt(object, 'metadata', 'annotations', OURS.pool),
+    ...(textAt(object, 'metadata', 'annotations', OURS.discovered) === 'true' ? { isDiscovered: true } : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { Reserve } from '../agent/reserve.ts';
+import { overlapOf, type Roots } from '../agent/roots.ts';
 import { DEFAULT_ROOT } from '../tars/host-path.ts';
 import { INSTALLED } from './installed.ts';
 import type { LogOptions } from './log-options.ts';
@@ -9,7 +10,7 @@ import type { SettingsOptions } from './settings-options.ts';
 
 export interface AgentCommandOptions extends LogOptions, SettingsOptions {
   readonly nodeName?: string;
-  readonly root: string;
+  readonly root: Roots;
   readonly requireMountPoint: boolean;
   readonly initPool: boolean;
   readonly reserve: Reserve;
@@ -20,20 +21,23 @@ export interface AgentCommandOptions extends LogOptions, SettingsOptions {
   readonly lookUpInterval: number;
   readonly maxDeleteRate: number;
   readonly allowOtherHostname: boolean;
+  readonly discoveryConfig?: string;
   readonly namespace: string;
   readonly metricsPort: number;
   readonly bindAddress?: string;
   readonly kubeconfig?: string;
 }
 
+const DEFAULT_ROOTS: Roots = [DEFAULT_ROOT];
+
 /** Where a node's volumes are, and the API server that knows them. */
-export function addRootOptions(command: Command): void {
+export function addRootOptions(command: Command, more = ''): void {
   command
     .addOption(
-      new Option('--root <dir>', 'where volumes are, a real directory, best a disk of its own')
+      new Option('--root <dir>', `where volumes are, a real directory, best a disk of its own${more}`)
         .env('TLV_ROOT')
-        .argParser(absolute)
-        .default(DEFAULT_ROOT),
+        .argParser(roots)
+        .default(DEFAULT_ROOTS, JSON.stringify(DEFAULT_ROOT)),
     )
     .addOption(
       new Option('--require-mount-point', 'do nothing unless something is mounted at the root')
@@ -45,7 +49,10 @@ export function addRootOptions(command: Command): void {
 
 export function addAgentOptions(command: Command): void {
   command.addOption(new Option('--node-name <name>', 'the node that it runs on').env('TLV_NODE_NAME'));
-  addRootOptions(command);
+  addRootOptions(
+    command,
+    '; may be given several times (TLV_ROOT: separated by colons), first that of the classes without parameter root',
+  );
   command
     .addOption(
       new Option('--namespace <name>', 'where its Lease and its capacities are')
@@ -107,6 +114,12 @@ export function addAgentOptions(command: Command): void {
         .env('TLV_ALLOW_OTHER_HOSTNAME')
         .default(false),
     )
+    .addOption(
+      new Option(
+        '--discovery-config <dir>',
+        "offer disks that are mounted on the node: where the static provisioner's ConfigMap is mounted",
+      ).env('TLV_DISCOVERY_CONFIG'),
+    )
     .addOption(metricsPortOption('/metrics, /healthz and /readyz', 9808))
     .addOption(bindAddressOption());
 }
@@ -115,6 +128,19 @@ function reserve(text: string): Reserve {
   const read = Reserve.parse(text);
   if (!read) throw new InvalidArgumentError('expected a share such as 10%, or a size such as 5Gi.');
   return read;
+}
+
+/** For a command that is about one root, where it may be one of several. */
+export const severalRoots = (known: Roots): string =>
+  `there are several roots, ${known.join(', ')}: name the one that is meant with --root`;
+
+/** What is there by default is not added to. */
+function roots(text: string, known: Roots): Roots {
+  const [first = '', ...others] = text.split(':').map(absolute);
+  const all: Roots = known === DEFAULT_ROOTS ? [first, ...others] : [...known, first, ...others];
+  const overlap = overlapOf(all);
+  if (overlap === undefined) return all;
+  throw new InvalidArgumentError(`${overlap}: each root needs a directory of its own.`);
 }
 
 /** Without what would make two texts of one path. */

@@ -3,13 +3,15 @@ import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Agent } from '../agent/agent.ts';
+import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
+import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
 import { AgentMetrics } from '../agent/metrics.ts';
 import { OtherHostname } from '../agent/node-identity.ts';
 import { FileFault } from '../agent/os/errors.ts';
 import { KubeConfigError, loadKubeConfig } from '../cluster/kube-config.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import type { AgentCommandOptions } from './agent-options.ts';
+import { type AgentCommandOptions, severalRoots } from './agent-options.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import { createLog } from './log.ts';
 import { listen, nextSignal, StartFault } from './serving.ts';
@@ -22,13 +24,8 @@ export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<
     if (nodeName === undefined || nodeName === '') {
       throw new StartFault('no node: name the one that this runs on with --node-name');
     }
-    const config = loadKubeConfig(options.kubeconfig);
-    if (options.initPool) {
-      const said = await initPool({ ...options, node: nodeName, config });
-      io.stdout.write(`${said}\n`);
-      return EXIT.ok;
-    }
-    await run({ ...options, nodeName }, config, log);
+    if (options.initPool) io.stdout.write(`${await init({ ...options, nodeName })}\n`);
+    else await run({ ...options, nodeName }, loadKubeConfig(options.kubeconfig), log);
     return EXIT.ok;
   } catch (error) {
     if (!isStartFault(error)) throw error;
@@ -37,33 +34,56 @@ export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<
   }
 }
 
-async function run(
-  options: AgentCommandOptions & { readonly nodeName: string },
-  config: ReturnType<typeof loadKubeConfig>,
-  log: Logger,
-): Promise<void> {
+type OnNode = AgentCommandOptions & { readonly nodeName: string };
+
+async function init(options: OnNode): Promise<string> {
+  const [root, ...others] = options.root;
+  if (others.length > 0) throw new StartFault(severalRoots(options.root));
+  const { nodeName: node, kubeconfig } = options;
+  return await initPool({ ...options, root, node, config: loadKubeConfig(kubeconfig) });
+}
+
+async function run(options: OnNode, config: ReturnType<typeof loadKubeConfig>, log: Logger): Promise<void> {
   const metrics = new AgentMetrics(manifest.version);
-  const { classes, modePattern } = options;
+  const {
+    classes,
+    modePattern,
+    root: [root, ...otherRoots],
+  } = options;
   const agent = new Agent({
     ...options,
+    root,
+    otherRoots,
     config,
     node: options.nodeName,
     settings: { classes, modePattern },
     tools: { path: options.toolsPath, environment: process.env },
     memoryBytes: options.memoryLimit.bytesOf(totalmem()),
+    discovery: await loadDiscoveryConfig(options.discoveryConfig, {
+      roots: options.root,
+      classes,
+      logger: log,
+    }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,
     observer: metrics,
   });
   metrics.watch(agent);
-  const readiness = new Readiness([{ name: 'agent', missing: () => agent.missing() }]);
+  const readiness = new Readiness([
+    { name: 'agent', missing: () => agent.missing() },
+    ...otherRoots.map((other) => ({
+      name: `root ${other}`,
+      missing: () => agent.faultAt(other),
+      isOptional: true,
+    })),
+  ]);
   const server = new MetricsServer(metrics.registry, readiness);
   const metricsPort = await listen(server, options.metricsPort, options.bindAddress);
   // Whoever reads that it listens may end it at once.
   const ended = nextSignal();
   log.info(
-    { metricsPort, node: options.nodeName, root: options.root, version: manifest.version },
+    { metricsPort, node: options.nodeName, root: options.root.join(':'), version: manifest.version },
     'listening',
   );
   try {
@@ -83,6 +103,7 @@ function isStartFault(error: unknown): error is Error {
     error instanceof StartFault ||
     error instanceof KubeConfigError ||
     error instanceof OtherHostname ||
+    error instanceof DiscoveryConfigInvalid ||
     error instanceof FileFault
   );
 }

@@ -4,6 +4,7 @@ import { Ledger } from '../agent/ledger.ts';
 import { findOrphans, type Orphan } from '../agent/orphans.ts';
 import { Pool } from '../agent/pool.ts';
 import { purge } from '../agent/purge.ts';
+import type { Roots } from '../agent/roots.ts';
 import { readVolumeView, type VolumeView } from '../agent/volume-view.ts';
 import { ApiReader } from '../cluster/api-reader.ts';
 import { ApiWriter } from '../cluster/api-writer.ts';
@@ -14,25 +15,31 @@ import { UnusableInput } from '../offline/unusable-input.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
 import { messageOf } from '../tars/message-of.ts';
 import { OURS } from '../tars/vocabulary.ts';
+import { severalRoots } from './agent-options.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import type { SettingsOptions } from './settings-options.ts';
 
 export interface OrphansOptions extends SettingsOptions {
-  readonly root: string;
+  readonly root: Roots;
   readonly requireMountPoint: boolean;
   readonly kubeconfig?: string;
+}
+
+/** Where the agent of the node has several roots, people say which one they mean. */
+function onlyRoot({ root: [root, ...others] }: OrphansOptions): string {
+  if (others.length === 0) return root;
+  throw new UnusableInput('orphans', severalRoots([root, ...others]));
 }
 
 export async function listOrphans(
   options: OrphansOptions & { readonly output: 'text' | 'json' },
   io: Io,
 ): Promise<ExitCode> {
+  const root = onlyRoot(options);
   const orphans = await inWords(async () => {
-    const pool = await openPool(options);
-    const paths = new Set((await volumesBelow(options)).map(({ path }) => path));
-    return findOrphans({ pool, ledger: await Ledger.visit(pool) }, (path) =>
-      paths.has(`${options.root}/${path}`),
-    );
+    const pool = await openPool(root, options);
+    const paths = new Set((await volumesBelow(root, options)).map(({ path }) => path));
+    return findOrphans({ pool, ledger: await Ledger.visit(pool) }, (path) => paths.has(`${root}/${path}`));
   });
   const json = orphans.map(({ path, kind, entry }) => ({ path, kind, claim: entry?.claim }));
   io.stdout.write(options.output === 'json' ? `${JSON.stringify(json, undefined, 2)}\n` : tableOf(orphans));
@@ -80,13 +87,14 @@ export async function purgeOrphans(
   io: Io,
 ): Promise<ExitCode> {
   const paths = texts.map(checked);
+  const root = onlyRoot(options);
   await inWords(async () => {
-    const pool = await openPool(options);
+    const pool = await openPool(root, options);
     const writer = new ApiWriter(loadKubeConfig(options.kubeconfig));
     try {
       const api = new AgentApi(writer, options);
       for (const path of paths) {
-        await purge({ pool, path, volumes: await volumesBelow(options), api, isTrial: !options.yes });
+        await purge({ pool, path, volumes: await volumesBelow(root, options), api, isTrial: !options.yes });
         io.stdout.write(
           options.yes ? `${path} is in the trash\n` : `${path} would be removed; say --yes to do it\n`,
         );
@@ -108,14 +116,14 @@ function checked(text: string): VolumePath {
   return path;
 }
 
-async function openPool({ root, requireMountPoint }: OrphansOptions): Promise<Pool> {
+async function openPool(root: string, { requireMountPoint }: OrphansOptions): Promise<Pool> {
   const seen = await Pool.look(root, { requireMountPoint });
   if (seen.kind !== 'healthy') throw new Error('why' in seen ? seen.why : '');
   return new Pool(root, seen.id, { requireMountPoint });
 }
 
 /** Of all nodes: that one of another node has the same path does no more than to keep a directory from being listed. */
-async function volumesBelow({ kubeconfig, root }: OrphansOptions): Promise<VolumeView[]> {
+async function volumesBelow(root: string, { kubeconfig }: OrphansOptions): Promise<VolumeView[]> {
   const { signal } = new AbortController();
   const reader = new ApiReader(loadKubeConfig(kubeconfig));
   const { items } = await listAll(reader, '/api/v1/persistentvolumes', { signal }, readVolumeView);

@@ -22,3 +22,8 @@ export function agentLeaseName(node: string): string {
 export function agentLabels(node: string): Record<string, string> {
   return { ...PRODUCT_LABEL, ...AGENT_LABEL, [OURS.node]: nodeLabelValue(node) };
 }
+
+/** Annotation of that Lease: the identity of the storage at one root of the node. */
+export function poolAnnotation(root: string): string {
+  return `${OURS.pool}-${createHash('sha256').update(root).digest('hex').slice(0, 20)}`;
+}

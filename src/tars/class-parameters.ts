@@ -65,7 +65,7 @@ const SCHEMA = {
     .optional(),
   volumeGroup: z
     .string()
-    .regex(/^[\w+.][\w+.-]{0,126}$/, 'must be the name of a volume group of LVM')
+    .regex(/^(?!\.{1,2}$)[\w+.][\w+.-]{0,126}$/, 'must be the name of a volume group of LVM')
     .optional(),
 } as const;
 

@@ -1,4 +1,4 @@
-import { TARSK8S_STORAGE_CLASS, STORAGE_CLASS } from './vocabulary.ts';
+import { BACKEND_CLASSES, STORAGE_CLASS, TARSK8S_STORAGE_CLASS } from './vocabulary.ts';
 import type { ModePattern } from './patterns.ts';
 
 /**
@@ -20,12 +20,14 @@ export interface Settings {
   readonly modePattern: ModePattern;
 }
 
-export const DEFAULT_CLASSES = `${STORAGE_CLASS}=on-demand`;
+const EXAMPLE = `${STORAGE_CLASS}=on-demand`;
+export const DEFAULT_CLASSES = classesText('on-demand');
 
-export const DEFAULT_SETTINGS: Settings = {
-  classes: new Map([[STORAGE_CLASS, { way: 'on-demand', sizeEnforced: false }]]),
-  modePattern: 'seed',
-};
+/** What is served where `t-storage-class` is made in this way. */
+export function classesText(way: ClassWay): string {
+  const others = BACKEND_CLASSES.map((name) => `${name}=on-demand:enforced`);
+  return [`${STORAGE_CLASS}=${way}`, ...others].join(',');
+}
 
 const WAYS: readonly string[] = ['on-demand', 'per-node', 'discovery'] satisfies ClassWay[];
 const isWay = (text: string): text is ClassWay => WAYS.includes(text);
@@ -41,7 +43,7 @@ export function parseClasses(text: string): ReadonlyMap<string, ClassSetting> {
     const [, name = '', way = '', enforced] = match ?? [];
     if (!isWay(way)) {
       throw new Error(
-        `class setting "${entry}": expected NAME=WAY[:enforced] with WAY one of ${WAYS.join(', ')}, for example "${DEFAULT_CLASSES}"`,
+        `class setting "${entry}": expected NAME=WAY[:enforced] with WAY one of ${WAYS.join(', ')}, for example "${EXAMPLE}"`,
       );
     }
     if (classes.has(name)) throw new Error(`class setting "${entry}": ${name} is listed twice`);
@@ -49,11 +51,13 @@ export function parseClasses(text: string): ReadonlyMap<string, ClassSetting> {
   }
   if (!classes.has(STORAGE_CLASS)) {
     throw new Error(
-      `class setting "${text}": ${STORAGE_CLASS} is missing; templates are made with this class, so add "${DEFAULT_CLASSES}" or another way for it`,
+      `class setting "${text}": ${STORAGE_CLASS} is missing; templates are made with this class, so add "${EXAMPLE}" or another way for it`,
     );
   }
   return classes;
 }
+
+export const DEFAULT_SETTINGS: Settings = { classes: parseClasses(DEFAULT_CLASSES), modePattern: 'seed' };
 
 /** The setting of a served class, undefined for every other class. */
 export function servedClass(name: string | null | undefined, settings: Settings): ClassSetting | undefined {

@@ -40,6 +40,8 @@ export const OURS = {
   freedFrom: 'local.tars.io/freed-from',
   /** Annotation of volumes: `"true"` where a writer is stopped at the volume's size. */
   sizeEnforced: 'local.tars.io/size-enforced',
+  /** Annotation of volumes: `"true"` where the volume is a disk that somebody mounted, and not made by us. */
+  discovered: 'local.tars.io/discovered',
 } as const;
 
 /** Provisioner of the on-demand classes, and name of the CSIDriver that makes the scheduler ask for capacity. */
@@ -49,6 +51,18 @@ export const FINALIZER = 'local.tars.io/volume';
 
 /** The class of every template that we make. */
 export const STORAGE_CLASS = 't-storage-class';
+/**
+ * Further classes that are served wherever somebody makes them, and nowhere else: for backends that stop a writer at the
+ * claim's size. What a class really is its parameters say; these are the names of the examples in deploy/classes.
+ */
+export const BACKEND_CLASSES = [
+  't-storage-loop',
+  't-storage-loop-xfs',
+  't-storage-tmpfs',
+  't-storage-btrfs',
+  't-storage-quota',
+  't-storage-lvm',
+] as const;
 /** Newer TarsK8S makes its own templates with this class: recognised, never changed. */
 export const TARSK8S_STORAGE_CLASS = 'tars-storage-class';
 

@@ -142,6 +142,27 @@ describe('the policies on agents', function () {
       );
     });
 
+    it('let disks be discovered for any class, by the node that has them, and no other volume be called so', async () => {
+      const discovered = (hostname: string) => {
+        const { metadata, ...object } = volume('disk', hostname, { storageClass: 'disks' });
+        const annotations = { ...metadata.annotations, 'local.tars.io/discovered': 'true' };
+        return { ...object, metadata: { ...metadata, annotations } };
+      };
+      await refused(agent.create(VOLUMES, discovered('node-2')), 'spec.nodeAffinity.required');
+      await accepted(agent.create(VOLUMES, discovered('node-1')));
+      await accepted(agent.patch(`${VOLUMES}/disk`, annotate({ a: 'b' })));
+      await refused(
+        agent.patch(`${VOLUMES}/disk`, annotate({ 'local.tars.io/discovered': 'false' })),
+        'denied request: spec.storageClassName: Forbidden: "disks": ',
+      );
+      await accepted(agent.delete(`${VOLUMES}/disk`));
+      await cluster.stored(VOLUMES, volume('foreign', 'node-1', { storageClass: 'nfs' }));
+      await refused(
+        agent.patch(`${VOLUMES}/foreign`, annotate({ 'local.tars.io/discovered': 'true' })),
+        'denied request: spec.storageClassName: Forbidden: "nfs": ',
+      );
+    });
+
     it("refuse to touch another node's that is there", async () => {
       const shown = '"kubernetes.io/hostname In [node-2]"';
       await refused(agent.patch(`${VOLUMES}/stored`, annotate({ a: 'b' })), shown);

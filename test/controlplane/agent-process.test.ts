@@ -16,13 +16,19 @@ const METRICS = [
   'tlv_agent_provision_seconds_count 0',
   'tlv_agent_reclaim_seconds_count 0',
   'tlv_agent_queue_depth 0',
-  'tlv_agent_pool_healthy 1',
-  'tlv_agent_orphans{kind="unknown"} 0',
   'tlv_agent_trash_entries_deleted_total 0',
   'tlv_agent_watch_age_seconds',
-  'tlv_agent_pool_free_bytes',
-  'tlv_agent_pool_reserved_bytes',
-  'tlv_agent_pool_available_bytes',
+];
+/** Of each root. */
+const OF_ROOT = [
+  ['tlv_agent_pool_healthy', '', '1'],
+  ['tlv_agent_pool_size_bytes', '', ''],
+  ['tlv_agent_pool_free_bytes', '', ''],
+  ['tlv_agent_pool_reserved_bytes', '', ''],
+  ['tlv_agent_pool_available_bytes', '', ''],
+  ['tlv_agent_trash_items', '', '0'],
+  ['tlv_agent_trash_stuck', '', '0'],
+  ['tlv_agent_orphans', 'kind="unknown",', '0'],
 ];
 
 interface Ended {
@@ -75,9 +81,13 @@ describe('tlv agent', function () {
   after(async () => plane?.stop());
 
   function start(node: string, ...more: string[]): AgentProcess {
+    return startAt(join(folder, 'root'), node, ...more);
+  }
+
+  function startAt(root: string, node: string, ...more: string[]): AgentProcess {
     agent = new AgentProcess([
       `--node-name=${node}`,
-      `--root=${join(folder, 'root')}`,
+      `--root=${root}`,
       `--kubeconfig=${plane.kubeconfig()}`,
       `--metrics-port=${port}`,
       '--bind-address=127.0.0.1',
@@ -98,10 +108,12 @@ describe('tlv agent', function () {
     expect(await get('/healthz')).to.deep.equal({ status: 200, text: 'ok\n' });
     expect((await get('/nosuch')).status).to.equal(404);
     await waitFor('the first look-up', async () =>
-      (await get('/metrics')).text.includes('tlv_agent_orphans{kind="kept"} 0'),
+      (await get('/metrics')).text.includes('tlv_agent_orphans{kind="kept"'),
     );
     const { text } = await get('/metrics');
     for (const metric of METRICS) expect(text).to.include(metric);
+    for (const [name, labels, value] of OF_ROOT)
+      expect(text).to.include(`${name}{${labels}root="${join(folder, 'root')}"} ${value}`);
     running.kill('SIGTERM');
     const { code, stderr } = await running.ended;
     expect(code, stderr).to.equal(0);
@@ -140,13 +152,27 @@ describe('tlv agent', function () {
   });
 
   it('is not ready, and stays, where its root is no directory', async () => {
-    const running = start('node-1', `--root=${join(folder, 'missing')}`);
+    const running = startAt(join(folder, 'missing'), 'node-1');
     await waitFor('it to say so', () =>
       running.stderr.includes('nothing is provisioned, deleted or published'),
     );
     const { status, text } = await get('/readyz');
     expect(status).to.equal(503);
     expect(text).to.match(/^\[-\] agent: cannot open the root .*missing: it is not there$/m);
+  });
+
+  it('is ready without a root that is not the first one, and says so', async () => {
+    await plane.addNodes(['node-4']);
+    const [first, other] = [join(folder, 'root'), join(folder, 'missing')];
+    startAt(first, 'node-4', `--root=${other}`);
+    await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
+    expect((await get('/readyz')).text).to.equal(
+      `[+] agent\n[!] root ${other}: cannot open the root ${other}: it is not there\n[+] shutdown\nready\n`,
+    );
+    const { text } = await get('/metrics');
+    expect(text).to.include(`tlv_agent_pool_healthy{root="${first}"} 1\n`);
+    expect(text).to.include(`tlv_agent_pool_healthy{root="${other}"} 0\n`);
+    expect(text).not.to.include(`tlv_agent_pool_free_bytes{root="${other}"}`);
   });
 
   it('says in one line that its port is taken', async () => {

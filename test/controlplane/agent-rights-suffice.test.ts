@@ -1,14 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readDiscoveryConfig } from '../../src/agent/discovery/config.ts';
 import { loadKubeConfig } from '../../src/cluster/kube-config.ts';
 import type { Logger } from '../../src/cluster/observer.ts';
 import { agentLeaseName } from '../../src/tars/agent-lease.ts';
+import { DEFAULT_SETTINGS, parseClasses } from '../../src/tars/settings.ts';
 import { SELECTED_NODE } from '../../src/tars/vocabulary.ts';
+import { needRoot } from '../unit/agent/disk-world.ts';
 import { AgentCluster } from './agent-policies-cluster.ts';
 import { CAPACITIES, CLAIMS, LEASES, VOLUMES } from './agent-policies-objects.ts';
-import { Agents } from './agents.ts';
+import { Agents, quickened } from './agents.ts';
 import type { KubeObject } from './api.ts';
+import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
 import { waitFor } from './wait.ts';
 
 /** Real agents, each with the token of its pod and no right but what deploy/ gives: that is enough for all they do. */
@@ -105,6 +109,52 @@ describe('agents with their own rights', function () {
     await waitFor('it to be given back', async () => {
       const { metadata } = await get(path);
       return metadata!.annotations?.[SELECTED_NODE] === undefined;
+    });
+  });
+
+  describe('and disks', () => {
+    let disks: DiscoveryDisks;
+    before(needRoot);
+    before(() => {
+      disks = new DiscoveryDisks();
+    });
+    after(() => disks?.remove());
+
+    it('offer them, and clean them after their claims', async () => {
+      const directory = disks.directory('disks');
+      const discovery = readDiscoveryConfig(
+        new Map([
+          ['storageClassMap', `disks: {hostDir: ${directory}, mountDir: ${directory}}`],
+          ['setPVOwnerRef', 'true'],
+        ]),
+      );
+      await cluster.stored('/apis/storage.k8s.io/v1/storageclasses', {
+        metadata: { name: 'disks' },
+        provisioner: 'kubernetes.io/no-provisioner',
+        volumeBindingMode: 'Immediate',
+      });
+      await agents.stop('node-1');
+      const classes = parseClasses('t-storage-class=on-demand,disks=discovery');
+      const settings = { ...DEFAULT_SETTINGS, classes };
+      const config = await configOf('node-1');
+      await agents.start('node-1', { config, logger, discovery, settings, clock: quickened(10) });
+      const path = disks.tmpfs('disks', 'one');
+      await cluster.stored(CLAIMS, {
+        metadata: { name: 'on-disk' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'disks',
+          resources: { requests: { storage: '1Mi' } },
+        },
+      });
+      await waitFor('it to be bound', async () => (await get(`${CLAIMS}/on-disk`)).status.phase === 'Bound');
+      writeFileSync(join(path, 'file'), 'data');
+      await cluster.kubectl('delete', 'pvc/on-disk', '--timeout=20s');
+      await waitFor('it to be offered again', async () => {
+        const { items } = await get<{ items: Stored[] }>(VOLUMES);
+        return items.some(({ status }) => status.phase === 'Available');
+      });
+      expect(contentOf(path)).to.deep.equal([]);
     });
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
+import { classesText } from '../../src/tars/settings.ts';
 import { ROOT } from '../offline/tlv.ts';
 import type { KubeObject } from './api.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -225,7 +226,7 @@ describe('what the product may do', function () {
       it(`are the same for all of it in overlays/${overlay}`, () => {
         const all = ['agent', 'sweeper', 'webhook'];
         expect(valuesOf(overlay, 'TLV_CLASSES')).to.deep.equal(
-          all.map((container) => `${container} t-storage-class=${classes}`),
+          all.map((container) => `${container} ${classesText(classes)}`),
         );
         expect(valuesOf(overlay, 'TLV_MODE_PATTERN')).to.deep.equal([`agent ${mode}`, `webhook ${mode}`]);
       });

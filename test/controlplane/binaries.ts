@@ -77,6 +77,11 @@ export function knownMinors(): string[] {
   return readdirSync(join(import.meta.dirname, 'kubernetes')).sort((a, b) => number(a) - number(b));
 }
 
+/** True where the newest of them is built. */
+export function isNewest(env: NodeJS.ProcessEnv = process.env): boolean {
+  return pinnedVersion(env).startsWith(`v${knownMinors().at(-1)}.`);
+}
+
 /** The version of Kubernetes that is built, such as `v1.36.3`. */
 export function pinnedVersion(env: NodeJS.ProcessEnv = process.env): string {
   const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(moduleFile('kubernetes', 'go.mod', env))?.[1];

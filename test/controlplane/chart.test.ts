@@ -22,6 +22,7 @@ const SETTINGS = [
   { value: 'modePattern', off: 'seed', on: 'posix', component: 'posix' },
   { value: 'certificates', off: 'self-managed', on: 'cert-manager', component: 'cert-manager' },
   { value: 'relaxedHostname', off: false, on: true, component: 'relaxed-hostname' },
+  { value: 'backends', off: false, on: true, component: 'backends' },
 ] as const;
 
 interface Variant {
@@ -333,6 +334,7 @@ describe('the chart', function () {
         ['modePattern', '0750', "value must be one of 'seed', 'posix'"],
         ['certificates', 'none', "value must be one of 'self-managed', 'cert-manager'"],
         ['relaxedHostname', 'yes', 'got string, want boolean'],
+        ['backends', 'loop', 'got string, want boolean'],
         ['webhook.replicas', 0, 'minimum: got 0, want 1'],
         ['webhook.replicas', null, "missing property 'replicas'"],
         ['image.pullPolicy', 'Sometimes', 'value must be one of'],

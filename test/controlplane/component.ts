@@ -5,7 +5,7 @@ import { waitFor } from './wait.ts';
 
 const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
 const START_TIMEOUT_MS = 60_000;
-const LOG_LINES = 20;
+const LOG_LINES = 60;
 
 /** A component did not come up; the message ends with the last lines of its log. */
 export class ComponentError extends Error {
@@ -26,6 +26,8 @@ interface ComponentSpec<Name extends string = string> {
   readonly directory: string;
   /** Whether it serves by now; an error counts as no. */
   readonly ready: () => Promise<boolean>;
+  /** How long that may take; a minute unless told. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -56,11 +58,11 @@ export class Component<Name extends string = string> {
   /** Starts it and waits until it is ready. Does nothing when it runs already. */
   async start(): Promise<void> {
     if (this.#running) return;
-    const { name, ready } = this.#spec;
+    const { name, ready, timeoutMs = START_TIMEOUT_MS } = this.#spec;
     const early = new AbortController();
     this.#spawn((how) => early.abort(new Error(`ended ${how}`)));
     try {
-      await waitFor('an answer', ready, { timeoutMs: START_TIMEOUT_MS, signal: early.signal });
+      await waitFor('an answer', ready, { timeoutMs, signal: early.signal });
     } catch (error) {
       await this.kill();
       const why = error instanceof Error ? error.message : String(error);

@@ -21,7 +21,7 @@ import { waitFor } from './wait.ts';
 
 /** What `kubectl apply -k deploy/overlays/…` gives a cluster, and what the cluster does while no webhook answers. */
 
-const OVERLAYS = ['on-demand', 'per-node', 'cert-manager', 'posix', 'relaxed-hostname'] as const;
+const OVERLAYS = ['on-demand', 'per-node', 'cert-manager', 'posix', 'relaxed-hostname', 'backends'] as const;
 const SYSTEM = 't-local-volume-system';
 const CONFIGURATIONS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';

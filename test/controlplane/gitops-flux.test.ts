@@ -196,10 +196,10 @@ describe('Flux', function () {
       const refused = await commit([cart!]);
       const names = () => cluster.kubectl(['get', 'tservers', '-o', 'name', '-n', 'default']);
       expect((await flux.apply(TSERVERS_FIRST, refused)).message).to.contain('TLV303');
-      expect(await names()).to.equal('tserver.k8s.tars.io/shop-cart\n');
+      expect(await names()).to.equal('tserver.k8s.tars.io/shop-cart\ntserver.k8s.tars.io/shop-search\n');
       // Why docs/gitops.md says: never.
       expect((await flux.apply(TSERVERS_FIRST, refused, { force: true })).message).to.contain('TLV303');
-      expect(await names()).to.equal('');
+      expect(await names()).to.equal('tserver.k8s.tars.io/shop-search\n');
     });
   });
 

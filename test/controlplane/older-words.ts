@@ -1,11 +1,11 @@
-import { knownMinors, pinnedVersion } from './binaries.ts';
+import { isNewest } from './binaries.ts';
 
 /*
  * Where a Kubernetes older than the newest says the same in other words. Tests compare with the newest's: what an older
  * one says is put into those words, and docs/compatibility.md tells users of each difference.
  */
 
-const IS_OLDER = !pinnedVersion().startsWith(`v${knownMinors().at(-1)}.`);
+const IS_OLDER = !isNewest();
 
 /** What a rule of a CRD says when it refuses: older API servers name the type of the value, too. */
 export function inNewestWords(text: string): string {

@@ -65,6 +65,7 @@ export interface ClaimParts {
   /** The scheduler's choice. */
   readonly node?: string;
   readonly request?: string;
+  readonly storageClass?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -72,6 +73,7 @@ export interface ClaimParts {
 /** A claim as the webhook completes it: app `tars`, server as the claim, volume `data`, unless it is told otherwise. */
 export function claimOf(name: string, parts: ClaimParts = {}) {
   const { namespace = 'default', app = 'tars', server = name, volume = 'data', node, request = '1G' } = parts;
+  const { storageClass = STORAGE_CLASS } = parts;
   const labels = { [LABEL.app]: app, [LABEL.server]: server, [LABEL.volume]: volume, ...parts.labels };
   return {
     apiVersion: 'v1',
@@ -84,7 +86,7 @@ export function claimOf(name: string, parts: ClaimParts = {}) {
     },
     spec: {
       accessModes: ['ReadWriteOnce'],
-      storageClassName: STORAGE_CLASS,
+      storageClassName: storageClass,
       resources: { requests: { storage: request } },
       selector: { matchLabels: labels },
     },

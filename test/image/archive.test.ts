@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import manifest from '../../package.json' with { type: 'json' };
+import { PROGRAMS } from '../../scripts/image/tools-layer.ts';
 import { ROOT } from '../offline/tlv.ts';
 import {
   blobPath,
@@ -98,10 +99,16 @@ describe('the archive of the image', function () {
     }
   });
 
-  it('holds Node and a name for it with our code as programs, and no shell or package manager', () => {
+  it('holds Node, a name for it with our code, and what backends run as programs, and no shell or package manager', () => {
     const programs = all(image).filter(({ mode }) => mode === '-rwxr-xr-x');
     const names = programs.map(({ path }) => path).filter((path) => !LIBRARY.test(path));
-    expect(names).to.have.members(['usr/local/bin/node', 'usr/local/bin/tlv']);
+    const tools = PROGRAMS.map((name) => `usr/sbin/${name}`);
+    expect(names).to.have.members(['usr/local/bin/node', 'usr/local/bin/tlv', ...tools]);
+    for (const path of tools) {
+      // A script would need what is not there.
+      const magic = readFileSync(join(image.root, path)).subarray(1, 4);
+      expect(magic.toString(), path).to.equal('ELF');
+    }
     expect(readFileSync(join(image.root, 'usr/local/bin/tlv'), 'utf8')).to.match(
       /^#!\/usr\/local\/bin\/node\n/,
     );

@@ -83,7 +83,11 @@ describe('the bill of materials in the image', function () {
     });
     const named = bill.components.filter(({ purl }) => purl?.startsWith('pkg:deb/'));
     expect(named.map(({ name, version }) => `${name} ${version}`)).to.have.members(present);
-    expect(present.join()).to.include('libc6 ').and.include('libstdc++6 ');
+    expect(present.join())
+      .to.include('libc6 ')
+      .and.include('libstdc++6 ')
+      .and.include('lvm2 ')
+      .and.include('libmount1 ');
     const release = readFileSync(join(root, 'etc/os-release'), 'utf8');
     const field = (key: string) => new RegExp(`^${key}="?([^"\n]*)`, 'm').exec(release)?.[1];
     for (const purl of purls('deb')) expect(purl).to.include(`distro=${field('ID')}-${field('VERSION_ID')}`);

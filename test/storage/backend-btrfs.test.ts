@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
 import type { Backend } from '../../src/agent/backends/backend.ts';
@@ -9,8 +9,18 @@ import { Tools } from '../../src/agent/os/tools.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { itKeepsTheContract } from '../unit/agent/backend-contract.ts';
 import { emptyTrash, flood } from '../unit/agent/backend-ground.ts';
-import { inWorld, needRoot, PATH, rejection, SIBLING, type World } from '../unit/agent/disk-world.ts';
-import { kitOf, mountBtrfs, openBtrfs, qgroups, run, subvolumes } from './btrfs-world.ts';
+import {
+  crashEverywhere,
+  inWorld,
+  needRoot,
+  PATH,
+  rejection,
+  SIBLING,
+  type World,
+} from '../unit/agent/disk-world.ts';
+import { mountBtrfs, openBtrfs, qgroups, subvolumes } from './btrfs-world.ts';
+import { kitOf } from './mounted-world.ts';
+import { runProgram } from './run-program.ts';
 
 itKeepsTheContract({
   name: 'btrfs',
@@ -20,7 +30,7 @@ itKeepsTheContract({
   },
   open: openBtrfs,
   takes: 'what is written',
-  settle: (world) => void run('sync', '--file-system', world.root),
+  settle: (world) => void runProgram('sync', '--file-system', world.root),
   inventory: subvolumes,
 });
 
@@ -43,13 +53,40 @@ describe('btrfs', () => {
     await backend.retire(PATH, 'one');
     await backend.discard(SIBLING);
     await emptyTrash(world, backend);
-    // The kernel does it, some time after the subvolume is deleted.
-    await waitFor('no qgroup', () => qgroups(world).length === 0);
+    expect(readdirSync(world.at('.tlv/qgroups')).sort()).to.deep.equal(['256', '257']);
+    // The kernel has to clear the subvolumes away first, which it does after a while.
+    await waitFor('no qgroup', async () => {
+      await emptyTrash(world, backend);
+      return qgroups(world).length === 0;
+    });
+    await emptyTrash(world, backend);
+    expect(readdirSync(world.at('.tlv/qgroups'))).to.deep.equal([]);
+  });
+
+  it('keeps track of qgroups and subvolumes wherever the agent dies', async () => {
+    await crashEverywhere({
+      prepare: async (world) => {
+        mountBtrfs(world);
+        const backend = await openBtrfs(world);
+        await backend.make(PATH, wanted);
+        await backend.retire(PATH, 'one');
+      },
+      run: async (world, before) => await emptyTrash(world, await openBtrfs(world, before)),
+      async check(world, crashedAt) {
+        expect(subvolumes(world), crashedAt).to.deep.equal([]);
+        const [left = 'none'] = qgroups(world);
+        // Gone by itself, or written down for later.
+        expect(
+          ['none', ...readdirSync(world.at('.tlv/qgroups')).map((id) => `0/${id}`)],
+          crashedAt,
+        ).to.include(left);
+      },
+    });
   });
 
   given('finishes in place what is a subvolume there, and empty', async (world, backend) => {
     mkdirSync(dirname(world.at(PATH)), { recursive: true });
-    run('btrfs', 'subvolume', 'create', world.at(PATH));
+    runProgram('btrfs', 'subvolume', 'create', world.at(PATH));
     await backend.make(PATH, wanted);
     expect(flood(world.at(PATH, 'flood'), 2 ** 21).code).to.equal('EDQUOT');
     expect(subvolumes(world)).to.have.length(1);
@@ -72,8 +109,8 @@ describe('btrfs', () => {
   given('counts what a snapshot shares as it did before', async (world, backend) => {
     await backend.make(PATH, wanted);
     const { bytes } = flood(world.at(PATH, 'flood'), 2 ** 19);
-    run('btrfs', 'subvolume', 'snapshot', '-r', world.at(PATH), world.at('snapshot'));
-    run('sync', '--file-system', world.root);
+    runProgram('btrfs', 'subvolume', 'snapshot', '-r', world.at(PATH), world.at('snapshot'));
+    runProgram('sync', '--file-system', world.root);
     const taken = await backend.source().taken([PATH]);
     expect(taken.get(PATH)).to.be.within(bytes, bytes * 1.5);
     expect(flood(world.at(PATH, 'more'), 2 ** 20).bytes).to.be.below(2 ** 19);
@@ -85,8 +122,8 @@ describe('btrfs', () => {
       for (const path of [PATH, SIBLING]) await backend.make(path, wanted);
       flood(world.at(SIBLING, 'data'), 2 ** 18);
       mkdirSync(world.at(PATH, '\n0'));
-      run('btrfs', 'subvolume', 'create', world.at(PATH, '\n0/257 999999999 999999999 none'));
-      run('sync', '--file-system', world.root);
+      runProgram('btrfs', 'subvolume', 'create', world.at(PATH, '\n0/257 999999999 999999999 none'));
+      runProgram('sync', '--file-system', world.root);
       const taken = await backend.source().taken([SIBLING]);
       expect(taken.get(SIBLING)).to.be.within(2 ** 18, 2 ** 19);
       await backend.grow(SIBLING, 2 ** 21);
@@ -96,14 +133,14 @@ describe('btrfs', () => {
 
   given('says what stands in the way of deletion, and deletes it later', async (world, backend) => {
     await backend.make(PATH, wanted);
-    run('btrfs', 'subvolume', 'create', world.at(PATH, 'of-a-user'));
+    runProgram('btrfs', 'subvolume', 'create', world.at(PATH, 'of-a-user'));
     await backend.retire(PATH, 'one');
     const why = await rejection(emptyTrash(world, backend));
     expect(why).to.have.property(
       'message',
       'one: .tlv/trash/one has subvolumes in it, made by its users, which only btrfs-progs 6.12 or newer deletes with it; install that, or delete them with `btrfs subvolume delete`',
     );
-    run('btrfs', 'subvolume', 'delete', world.at('.tlv/trash/one/of-a-user'));
+    runProgram('btrfs', 'subvolume', 'delete', world.at('.tlv/trash/one/of-a-user'));
     await emptyTrash(world, backend);
     expect(subvolumes(world)).to.deep.equal([]);
   });

@@ -36,11 +36,16 @@ let laidOut: Promise<string> | undefined;
 
 /** Fetches the programs that backends need, once, and says how Tools find them; nothing is installed. */
 export async function storagePrograms(): Promise<Required<Pick<ToolsOptions, 'path' | 'environment'>>> {
-  const folder = await (laidOut ??= layOut());
+  const folder = await storageFolder();
   return {
     path: `${join(folder, 'bin')}:${process.env['PATH']}`,
     environment: { LD_LIBRARY_PATH: join(folder, 'lib') },
   };
+}
+
+/** The folder that they are in; TLV_STORAGE_PROGRAMS names it where packages cannot be asked for, as in a guest. */
+export async function storageFolder(): Promise<string> {
+  return process.env['TLV_STORAGE_PROGRAMS'] ?? (laidOut ??= layOut());
 }
 
 /** The folder is named after what is in it: with an update of a package it is another one. */

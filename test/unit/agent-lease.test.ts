@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { agentLabels, agentLeaseName } from '../../src/tars/agent-lease.ts';
+import { agentLabels, agentLeaseName, poolAnnotation } from '../../src/tars/agent-lease.ts';
 
 describe("the Lease of a node's agent", () => {
   it('is named after the node where that fits', () => {
@@ -21,5 +21,12 @@ describe("the Lease of a node's agent", () => {
       'app.kubernetes.io/component': 'agent',
       'local.tars.io/node': 'node-1',
     });
+  });
+
+  it('remembers each root under a key that is pinned: another one would forget the pool', () => {
+    expect(poolAnnotation('/usr/local/app/tars/host-mount')).to.equal(
+      'local.tars.io/pool-82104a2a49b6b23f25f0',
+    );
+    expect(poolAnnotation('/fast')).not.to.equal(poolAnnotation('/fast2'));
   });
 });

@@ -6,6 +6,7 @@ import { spotsOf } from '../../scripts/generate/chart-field.ts';
 import { ChartManifest } from '../../scripts/generate/chart-manifest.ts';
 import { QUANTITY_PATTERN, RESERVE_PATTERN, ROOT_PATTERN } from '../../scripts/generate/chart-schema.ts';
 import { Reserve } from '../../src/agent/reserve.ts';
+import type { Roots } from '../../src/agent/roots.ts';
 import { addRootOptions } from '../../src/commands/agent-options.ts';
 import { nanosOf } from '../../src/tars/quantity.ts';
 
@@ -17,7 +18,10 @@ describe('the schema of the chart', () => {
     const command = new Command('agent').exitOverride().configureOutput({ writeErr: () => undefined });
     addRootOptions(command);
     try {
-      return command.parse([`--root=${text}`], { from: 'user' }).opts<{ root: string }>().root;
+      return command
+        .parse([`--root=${text}`], { from: 'user' })
+        .opts<{ root: Roots }>()
+        .root.join(':');
     } catch {
       return undefined;
     }

@@ -5,7 +5,7 @@ import { textOf, valueAt } from '../../src/tars/json.ts';
 import {
   isRecognisedClass,
   parseClasses,
-  DEFAULT_CLASSES,
+  classesText,
   DEFAULT_SETTINGS,
 } from '../../src/tars/settings.ts';
 import type { StatefulSet } from '../../src/tars/shapes.ts';
@@ -253,8 +253,18 @@ describe('parseClasses', () => {
     ]);
   });
 
-  it('reads its own default', () => {
-    expect(parseClasses(DEFAULT_CLASSES)).to.deep.equal(DEFAULT_SETTINGS.classes);
+  it('serves unless told the class of the seeds, and those of the backends, whose sizes are enforced', () => {
+    const others = ['loop', 'loop-xfs', 'tmpfs', 'btrfs', 'quota', 'lvm'].map(
+      (name) => [`t-storage-${name}`, { way: 'on-demand', sizeEnforced: true }] as const,
+    );
+    expect([...DEFAULT_SETTINGS.classes]).to.deep.equal([
+      ['t-storage-class', { way: 'on-demand', sizeEnforced: false }],
+      ...others,
+    ]);
+    expect([...parseClasses(classesText('per-node'))]).to.deep.equal([
+      ['t-storage-class', { way: 'per-node', sizeEnforced: false }],
+      ...others,
+    ]);
   });
 
   const shape =

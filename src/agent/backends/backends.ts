@@ -4,11 +4,12 @@ import type { Remover } from '../remover.ts';
 import { BTRFS } from './btrfs.ts';
 import { DIRECTORY } from './directory.ts';
 import { LOOP } from './loop.ts';
+import { LVM } from './lvm.ts';
 import { QUOTA } from './quota.ts';
 import { TMPFS } from './tmpfs.ts';
 
 /** Every way to keep volumes that there is. */
-const PROVIDERS: readonly Provider[] = [DIRECTORY, LOOP, TMPFS, BTRFS, QUOTA];
+const PROVIDERS: readonly Provider[] = [DIRECTORY, LOOP, TMPFS, BTRFS, QUOTA, LVM];
 
 /** A node that lacks what a backend needs was asked for one of its volumes. */
 export class BackendMissing extends Error {

@@ -12,7 +12,7 @@ import { SubvolumeRemover } from './btrfs-remover.ts';
 import { DirectoryBackend } from './directory.ts';
 import { missingPrograms } from './missing-programs.ts';
 import { PoolSource } from './pool-source.ts';
-import { isSubvolume, Qgroups } from './qgroups.ts';
+import { isOnBtrfs, isSubvolume, Qgroups } from './qgroups.ts';
 import {
   asParentsVanish,
   assertNoMount,
@@ -24,8 +24,6 @@ import {
 
 /** Where subvolumes are until they are whole. */
 const WORKSHOP = 'subvolumes';
-/** What statfs(2) calls btrfs. */
-const BTRFS_MAGIC = 0x91_23_68_3e;
 
 /**
  * A volume is a subvolume of btrfs, with a limit in its qgroup.
@@ -48,7 +46,7 @@ class BtrfsBackend implements Backend {
     this.#tools = tools;
     this.#qgroups = new Qgroups(tools);
     this.#directories = new DirectoryBackend(pool);
-    this.remover = new SubvolumeRemover(tools, this.#qgroups);
+    this.remover = new SubvolumeRemover({ pool, tools }, this.#qgroups);
   }
 
   source(): Source {
@@ -160,8 +158,7 @@ export const BTRFS: Provider = {
   async missing({ pool, tools }) {
     const lacking = await missingPrograms(tools, 'btrfs', { btrfs: 'btrfs-progs' });
     if (lacking !== undefined) return lacking;
-    const { type } = await pool.withRoot(async (root) => await root.space());
-    if (type === BTRFS_MAGIC) return undefined;
+    if (await pool.withRoot(isOnBtrfs)) return undefined;
     return `backend btrfs needs a pool on btrfs, and ${pool.root} is on another filesystem; take a directory on btrfs as root, or another backend in the class`;
   },
   open: (kit) => new BtrfsBackend(kit),

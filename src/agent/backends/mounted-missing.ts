@@ -4,6 +4,7 @@ import type { Directory } from '../os/directory.ts';
 import { STATE_FOLDER } from '../os/errors.ts';
 import { ToolFailed, type Tools } from '../os/tools.ts';
 import type { Kit } from './backend.ts';
+import { missingPrograms } from './missing-programs.ts';
 import { isBare, makeBare, removeBare } from './mount-point.ts';
 
 interface Needs {
@@ -25,12 +26,8 @@ export async function missingForMounts(
   { pool, tools }: Pick<Kit, 'pool' | 'tools'>,
   { backend, programs, kernel }: Needs,
 ): Promise<string | undefined> {
-  const packages: Readonly<Record<string, string>> = { ...PROGRAMS, ...programs };
-  const absent = await tools.missing(Object.keys(packages));
-  if (absent.length > 0) {
-    const install = [...new Set(absent.map((name) => packages[name]))].join(', ');
-    return `backend ${backend} needs ${absent.join(', ')}, which this node lacks; install there: ${install}`;
-  }
+  const absent = await missingPrograms(tools, backend, { ...PROGRAMS, ...programs });
+  if (absent !== undefined) return absent;
   const denied = await deniedCapabilities();
   if (denied.length > 0) {
     return `backend ${backend} mounts filesystems, and the agent on this node lacks ${denied.join(', ')}; run it as a privileged container`;

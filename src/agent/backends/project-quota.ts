@@ -32,7 +32,8 @@ export class ProjectQuota {
   /** Of all projects of the filesystem. */
   async report(root: Directory): Promise<ReadonlyMap<number, Usage>> {
     const { point } = await mountOf(root);
-    return parseReport(await this.#tools.ask('repquota', ['-P', '-n', '-O', 'csv', point]));
+    // -v: also of projects in which there is nothing.
+    return parseReport(await this.#tools.ask('repquota', ['-P', '-n', '-v', '-O', 'csv', point]));
   }
 
   /** Stops writers at that many bytes, rounded up to whole blocks, and looks whether it is so; zero for no limit. */
@@ -70,7 +71,7 @@ export async function mountOf(root: Directory): Promise<Mount> {
   throw new PoolLost(root.realPath(), `${root.realPath()} has just been unmounted`);
 }
 
-/** Reads what `repquota -P -n -O csv` prints. */
+/** Reads what `repquota -P -n -v -O csv` prints. */
 export function parseReport(printed: string): Map<number, Usage> {
   const found = new Map<number, Usage>();
   // #1073741830,ok,ok,10240,0,20480,,2,0,0,

@@ -2,17 +2,16 @@ import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { ToolFailed, type Tools } from '../os/tools.ts';
 
+/** What statfs(2) calls btrfs. */
+const BTRFS_MAGIC = 0x91_23_68_3e;
 /** What btrfs numbers the top directory of every subvolume with, and no other directory. */
 const SUBVOLUME_INODE = 256;
 /** What `btrfs` says of a qgroup, or of all, where there is none. */
 const NO_QUOTAS = ['quota not enabled', 'quotas not enabled'];
-/** Newer kernels destroy a subvolume's qgroup with the subvolume, and refuse to do it before. */
-const NOTHING_TO_DESTROY = [
-  ...NO_QUOTAS,
-  'Device or resource busy',
-  'No such file or directory',
-  'Transport endpoint is not connected',
-];
+/** What destruction fails with where somebody was faster: newer kernels do it themselves. */
+const NOTHING_TO_DESTROY = [...NO_QUOTAS, 'No such file or directory', 'Transport endpoint is not connected'];
+/** And where the subvolume is there, or not cleared away yet. */
+const TOO_EARLY = ['Device or resource busy'];
 
 /** What is counted in a subvolume, in bytes. */
 export interface Counted {
@@ -22,10 +21,15 @@ export interface Counted {
   readonly limit: number | undefined;
 }
 
-/** True for a directory that is a subvolume, on btrfs. */
+export async function isOnBtrfs(directory: Directory): Promise<boolean> {
+  const { type } = await directory.space();
+  return type === BTRFS_MAGIC;
+}
+
+/** True for a directory that is a subvolume; on other filesystems, the number is any directory's. */
 export async function isSubvolume(directory: Directory): Promise<boolean> {
   const { ino } = await directory.ownStatus();
-  return ino === SUBVOLUME_INODE;
+  return ino === SUBVOLUME_INODE && (await isOnBtrfs(directory));
 }
 
 /** Subvolumes and the quota groups in which btrfs counts what is in each of them. */
@@ -95,13 +99,15 @@ export class Qgroups {
     }
   }
 
-  /** Destroys what belongs to a subvolume, which is to be deleted next: so no crash leaves a qgroup without one. */
-  async destroy(root: Directory, id: number): Promise<void> {
+  /** Destroys the qgroup of a subvolume that was deleted; false where it is too early for that. */
+  async destroy(root: Directory, id: number): Promise<boolean> {
     try {
       await this.#tools.change('btrfs', ['qgroup', 'destroy', `0/${id}`, root.toolPath()]);
     } catch (error) {
+      if (isAbout(error, TOO_EARLY)) return false;
       if (!isAbout(error, NOTHING_TO_DESTROY)) throw error;
     }
+    return true;
   }
 
   async #show(directory: Directory, ...options: readonly string[]): Promise<string> {

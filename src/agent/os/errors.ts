@@ -130,7 +130,7 @@ function isOurs(path: string): boolean {
 const UNNAMED: Readonly<Record<number, string>> = { 116: 'ESTALE', 117: 'EUCLEAN', 122: 'EDQUOT' };
 
 /** The name of a system call's error; errors of Node itself have codes too, but no number. */
-function errnoOf(error: unknown): string | undefined {
+export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof FileFault) return undefined;
   const { code, errno }: NodeJS.ErrnoException = error;
   return errno === undefined ? undefined : (UNNAMED[-errno] ?? code);

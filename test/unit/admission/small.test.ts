@@ -51,4 +51,18 @@ describe('readiness', () => {
       text: '[+] certificate\n[+] cache\n[-] shutdown: the process is shutting down\nnot ready\n',
     });
   });
+
+  it('tells of what is optional, and does not hang on it', () => {
+    let why: string | undefined = 'its disk is away';
+    const readiness = new Readiness([
+      { name: 'agent', missing: () => undefined },
+      { name: 'root /fast', missing: () => why, isOptional: true },
+    ]);
+    expect(readiness.report()).to.deep.equal({
+      isReady: true,
+      text: '[+] agent\n[!] root /fast: its disk is away\n[+] shutdown\nready\n',
+    });
+    why = undefined;
+    expect(readiness.report().text).to.equal('[+] agent\n[+] root /fast\n[+] shutdown\nready\n');
+  });
 });

@@ -9,7 +9,7 @@ describe('mounts', () => {
       '22 27 0:21 / /proc rw,relatime - proc proc rw',
       String.raw`36 35 98:0 /mnt1 /mnt\040two\134x\011y\012z rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue`,
       '37 35 98:0 / /数据 ro,noatime master:1 - ext3 /dev/root rw',
-      '38 35 98:0 / /full rw - ext3 /dev/root ro',
+      String.raw`38 35 98:0 / /full rw - ext3 /dev/my\040disk ro`,
       '',
     ].join('\n');
     const disk = { device: '98:0', type: 'ext3', source: '/dev/root' };
@@ -25,7 +25,7 @@ describe('mounts', () => {
       },
       { ...disk, id: 36, point: '/mnt two\\x\ty\nz', options: ['rw', 'errors=continue'], isReadOnly: false },
       { ...disk, id: 37, point: '/数据', options: ['rw'], isReadOnly: true },
-      { ...disk, id: 38, point: '/full', options: ['ro'], isReadOnly: true },
+      { ...disk, id: 38, point: '/full', source: '/dev/my disk', options: ['ro'], isReadOnly: true },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { AgentApi } from '../../../src/agent/agent-api.ts';
-import { type Caches, CLAIM_KEY, pathBelow, VOLUME_KEY } from '../../../src/agent/caches.ts';
+import { CLAIM_KEY, pathBelow, VOLUME_KEY } from '../../../src/agent/caches.ts';
 import { type ClaimView, readClaimView } from '../../../src/agent/claim-view.ts';
 import { PathIndex } from '../../../src/agent/path-index.ts';
 import type { PoolHealth } from '../../../src/agent/pool-health.ts';
@@ -228,7 +228,7 @@ export class SimAgent {
       retired: () => {},
     };
     return new Reconciler({
-      caches: caches as unknown as Caches,
+      caches,
       health: health as unknown as PoolHealth,
       queue: { add: (key) => this.add(key), addAfter: (key, ms) => this.#addAfter(key, ms) },
       api,

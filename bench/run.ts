@@ -40,6 +40,11 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '6 min, and one more for the first time',
     load: () => import('./admission.ts'),
   },
+  apiserver: {
+    about: 'creates of StatefulSets through API servers with and without the product',
+    takes: '2 min',
+    load: () => import('./apiserver.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

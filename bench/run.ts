@@ -45,6 +45,11 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '2 min',
     load: () => import('./apiserver.ts'),
   },
+  scale: {
+    about: 'the same claims on ever more nodes, each with an agent (--replicas: how many claims)',
+    takes: '1 h',
+    load: () => import('./scale.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

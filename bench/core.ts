@@ -2,6 +2,7 @@ import type { BenchOptions, Measured } from './frame/bench.ts';
 import { figureOf } from './frame/statistics.ts';
 import { inTurn } from './frame/turns.ts';
 import { statefulSetText } from './statefulset-text.ts';
+import { TSERVER } from './tserver.ts';
 import { mutateStatefulSet } from '../src/mutate/statefulset.ts';
 import { patchBetween } from '../src/mutate/patch.ts';
 import type { StatefulSetContext } from '../src/tars/context.ts';
@@ -19,26 +20,7 @@ const SIZES = [6, 100, 1000] as const;
 const ROUNDS = 31;
 const ROUND_MS = 25;
 
-const server = readTServer({
-  apiVersion: 'k8s.tars.io/v1beta3',
-  kind: 'TServer',
-  metadata: { name: 'tars-tarslog', namespace: 'default' },
-  spec: {
-    app: 'tars',
-    server: 'tarslog',
-    subType: 'tars',
-    k8s: {
-      hostIPC: true,
-      mounts: [
-        {
-          name: 'remote-log-dir',
-          mountPath: '/usr/local/app/tars/remote_app_log',
-          source: { tLocalVolume: { uid: '1000' } },
-        },
-      ],
-    },
-  },
-});
+const server = readTServer(TSERVER);
 if (!server.ok) throw new Error('the TServer of the benchmark is not one');
 const context: StatefulSetContext = {
   namespace: 'default',

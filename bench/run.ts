@@ -35,6 +35,21 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     takes: '4 min a backend',
     load: () => import('./memory.ts'),
   },
+  admission: {
+    about: 'reviews answered by the shipped webhook, beside constant answers and pepr',
+    takes: '6 min, and one more for the first time',
+    load: () => import('./admission.ts'),
+  },
+  apiserver: {
+    about: 'creates of StatefulSets through API servers with and without the product',
+    takes: '2 min',
+    load: () => import('./apiserver.ts'),
+  },
+  scale: {
+    about: 'the same claims on ever more nodes, each with an agent (--replicas: how many claims)',
+    takes: '1 h',
+    load: () => import('./scale.ts'),
+  },
 };
 
 interface CommandOptions extends BenchOptions {

@@ -20,7 +20,12 @@ export function statefulSetText(bytes: number): string {
       selector: { matchLabels: { 'tars.io/ServerApp': 'tars', 'tars.io/ServerName': 'tarslog' } },
       template: {
         metadata: { labels: { 'tars.io/ServerApp': 'tars', 'tars.io/ServerName': 'tarslog' } },
-        spec: { containers, dnsPolicy: 'ClusterFirst', restartPolicy: 'Always' },
+        spec: {
+          containers,
+          volumes: [{ name: 'tmp', emptyDir: {} }],
+          dnsPolicy: 'ClusterFirst',
+          restartPolicy: 'Always',
+        },
       },
     },
   };

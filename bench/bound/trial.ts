@@ -1,6 +1,7 @@
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import { CLAIMS, PODS, type Served, VOLUMES } from '../../test/controlplane/served.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
+import { type Effort, effortBetween, effortIn } from '../cluster/effort.ts';
 import { requestsBetween, requestsIn, type Requests } from '../cluster/requests.ts';
 import { inBatches } from '../in-batches.ts';
 import { HAND_MADE, handMadeVolume, statefulSet } from './objects.ts';
@@ -10,6 +11,9 @@ export interface Bound {
   readonly seconds: number;
   /** Until all pods run, too: by then everything that a replica causes has been asked for. */
   readonly requests: Requests;
+  readonly effort: Effort;
+  /** Of each claim, from when it was there until it was Bound. */
+  readonly claimMs: readonly number[];
 }
 
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
@@ -73,22 +77,27 @@ export class Trial {
 
   async #run(storageClass: string, replicas: number): Promise<Bound> {
     const name = `bench-${++this.#runs}`;
-    const before = await this.#requests();
+    const before = await this.#metrics();
     const started = performance.now();
     await this.#served.create(SETS, statefulSet(name, storageClass, replicas));
     const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
     await this.#pods.reach(replicas, timeoutFor(replicas));
-    const requests = requestsBetween(before, await this.#requests());
+    const after = await this.#metrics();
+    const claimMs = this.#claims.latencies;
     await this.#served.remove(`${SETS}/${name}`);
     await this.#pods.reach(0, timeoutFor(replicas));
     await this.#served.remove(CLAIMS);
     await this.#claims.reach(0, timeoutFor(replicas));
-    return { seconds: (ended - started) / 1000, requests };
+    return {
+      seconds: (ended - started) / 1000,
+      requests: requestsBetween(requestsIn(before), requestsIn(after)),
+      effort: effortBetween(effortIn(before), effortIn(after)),
+      claimMs,
+    };
   }
 
-  async #requests(): Promise<Requests> {
-    const { body } = await this.#served.plane.api<string>('GET', '/metrics');
-    return requestsIn(body);
+  async #metrics(): Promise<string> {
+    return (await this.#served.plane.api<string>('GET', '/metrics')).body;
   }
 }
 

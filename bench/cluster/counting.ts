@@ -18,7 +18,8 @@ export const phaseIs = (phase: string) => (object: object) =>
  */
 export class Counting {
   readonly #listWatch: ListWatch<boolean>;
-  readonly #all = new Map<string, boolean>();
+  /** When each was first seen, in whatever state. */
+  readonly #seen = new Map<string, number>();
   readonly #since = new Map<string, number>();
   #waits: readonly Wait[] = [];
 
@@ -69,23 +70,24 @@ export class Counting {
   }
 
   get size(): number {
-    return this.#all.size;
+    return this.#seen.size;
   }
 
   get wanted(): number {
     return this.#since.size;
   }
 
-  /** When each was first as wanted. */
-  get since(): ReadonlyMap<string, number> {
-    return this.#since;
+  /** Milliseconds that each took, from when it was first seen until it was as wanted. */
+  get latencies(): number[] {
+    return [...this.#since].map(([key, at]) => at - (this.#seen.get(key) ?? at));
   }
 
   #changed(key: string, wanted: boolean | undefined): void {
-    if (wanted === undefined) this.#all.delete(key);
-    else this.#all.set(key, wanted);
+    const now = performance.now();
+    if (wanted === undefined) this.#seen.delete(key);
+    else if (!this.#seen.has(key)) this.#seen.set(key, now);
     if (!wanted) this.#since.delete(key);
-    else if (!this.#since.has(key)) this.#since.set(key, performance.now());
+    else if (!this.#since.has(key)) this.#since.set(key, now);
     this.#look();
   }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { effortBetween, effortIn } from '../../../bench/cluster/effort.ts';
 import { samplesOf } from '../../../bench/cluster/metrics.ts';
 import { perClaimText, requestsBetween, requestsIn, total } from '../../../bench/cluster/requests.ts';
 
@@ -54,5 +55,29 @@ describe('requests in the metrics of an API server', () => {
       { name: 'a', labels: {}, value: 7 },
     ]);
     expect(samplesOf(METRICS, 'process_cpu_seconds_total').map(({ value }) => value)).to.deep.equal([12.5]);
+  });
+});
+
+describe('the effort of an API server', () => {
+  const effort = (seconds: number, claims: number, volumes: number) =>
+    effortIn(
+      [
+        `apiserver_watch_events_total{group="",resource="persistentvolumeclaims",version="v1"} ${claims}`,
+        `apiserver_watch_events_total{group="",resource="persistentvolumes",version="v1"} ${volumes}`,
+        'apiserver_watch_events_total{group="",resource="pods",version="v1"} 1000',
+        `process_cpu_seconds_total ${seconds}`,
+      ].join('\n'),
+    );
+
+  it('is its time, and the events of claims and volumes that it has sent', () => {
+    expect(effort(12.5, 30, 12)).to.deep.equal({ cpuSeconds: 12.5, watchEvents: 42 });
+    expect(effortBetween(effort(12.5, 30, 12), effort(20, 50, 12))).to.deep.equal({
+      cpuSeconds: 7.5,
+      watchEvents: 20,
+    });
+  });
+
+  it('is not nothing where it is not told', () => {
+    expect(() => effortIn('up 1')).to.throw('the API server does not tell what it has spent');
   });
 });

@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pinnedVersion } from '../test/controlplane/binaries.ts';
+import { ControlPlane } from '../test/controlplane/control-plane.ts';
+import { crdsEstablished } from '../test/controlplane/crds.ts';
+import { waitFor } from '../test/controlplane/wait.ts';
+import { ROOT } from '../test/offline/tlv.ts';
+import { CONTENDERS, EXPRESS, serve, type Serving, type Site } from './admission/contenders.ts';
+import { cannonade, type Load, oneByOne } from './admission/load.ts';
+import { comesOut, outcomeOf } from './admission/outcome.ts';
+import { PEPR_OBJECTS } from './admission/pepr-store.ts';
+import { reviewText } from './admission/review.ts';
+import type { BenchOptions, Measured, Say } from './frame/bench.ts';
+import type { Bar, Chart } from './frame/chart.ts';
+import { figureOf } from './frame/statistics.ts';
+import { inTurn } from './frame/turns.ts';
+import { installPeer, type Peer } from './peers.ts';
+import { Shipped } from './processes/shipped.ts';
+import { statefulSetText } from './statefulset-text.ts';
+import { TSERVER } from './tserver.ts';
+
+/**
+ * Reviews of the creation of a StatefulSet, asked of the shipped webhook, of the least that can be written on Node, and
+ * of pepr, which is given what comes out ready-made. Servers on one processor, whoever asks on another.
+ */
+
+const AUTOCANNON: Peer = { name: 'autocannon', version: '8.0.0' };
+const CONNECTIONS = 50;
+const SIZES = [6, 100];
+const SERVER_PROCESSOR = 0;
+const CLIENT_PROCESSOR = 1;
+const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
+
+interface Pace {
+  readonly seconds: number;
+  readonly warmUp: number;
+  readonly counted: number;
+}
+
+interface Named extends Serving {
+  readonly name: string;
+}
+
+interface Asking {
+  readonly name: string;
+  /** A file. */
+  readonly body: string;
+  /** The folder that autocannon is in. */
+  readonly cannon: string;
+  readonly pace: Pace;
+  readonly say: Say;
+}
+
+/** By contender. */
+type Loads = ReadonlyMap<string, readonly Load[]>;
+
+/** Of reviews of one size. */
+interface Asked {
+  readonly name: string;
+  readonly many: Loads;
+  readonly one: Loads;
+}
+
+export async function measure({ quick, rounds }: BenchOptions, say: Say): Promise<Measured> {
+  const pace: Pace = { seconds: quick ? 1 : 4, warmUp: 1, counted: rounds ?? (quick ? 1 : 3) };
+  const cannon = await installPeer(AUTOCANNON, say);
+  const folder = mkdtempSync(join(tmpdir(), 'tlv-admission-'));
+  const shipped = await Shipped.make();
+  const plane = await ControlPlane.start();
+  const servings: Named[] = [];
+  try {
+    await prepare(plane);
+    const site = siteIn(folder, { plane, shipped, say });
+    const notes: string[] = [];
+    for (const contender of CONTENDERS) {
+      const { name, isPeer } = contender;
+      say(`${name}: starts`);
+      try {
+        const serving = { name, ...(await serve(contender, site)) };
+        servings.push(serving);
+        await waitFor(`${name} to answer`, () => comesOut(serving.url, statefulSetText(6000)));
+      } catch (error) {
+        if (!isPeer) throw error;
+        notes.push(`Not measured: ${name} (${(error as Error).message}).`);
+      }
+    }
+    const asked: Asked[] = [];
+    for (const kilobytes of SIZES) {
+      const body = join(folder, `${kilobytes}.json`);
+      writeFileSync(body, reviewText(statefulSetText(kilobytes * 1000)));
+      asked.push(await askAll(servings, { name: `${kilobytes} KB`, body, cannon, pace, say }));
+    }
+    const versions = { Kubernetes: pinnedVersion(), autocannon: AUTOCANNON.version };
+    return { charts: chartsOf(asked, servings), notes, versions };
+  } finally {
+    for (const { process } of servings) await process.stop('SIGKILL');
+    await plane.stop();
+    shipped.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(plane: ControlPlane): Promise<void> {
+  await plane.kubectl(['apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`]);
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: PEPR_OBJECTS });
+  await plane.kubectl(['apply', '-f', '-'], { input: list });
+  await crdsEstablished(plane);
+  const { status, body } = await plane.api('POST', TSERVERS, TSERVER);
+  if (status !== 201) throw new Error(`the TServer: ${status} ${JSON.stringify(body)}`);
+}
+
+function siteIn(
+  folder: string,
+  { plane, shipped, say }: { readonly plane: ControlPlane; readonly shipped: Shipped; readonly say: Say },
+): Site {
+  const { patch, outcome } = outcomeOf(statefulSetText(6000));
+  const texts = {
+    cert: plane.tls.cert,
+    key: plane.tls.key,
+    patch: JSON.stringify(patch),
+    outcome: JSON.stringify(outcome),
+  };
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text);
+  const at = (name: keyof typeof texts): string => join(folder, name);
+  const files = { cert: at('cert'), key: at('key'), patch: at('patch'), outcome: at('outcome') };
+  return { shipped, files, kubeconfig: plane.kubeconfig(), processor: SERVER_PROCESSOR, say };
+}
+
+async function askAll(servings: readonly Named[], { name, body, cannon, pace, say }: Asking): Promise<Asked> {
+  const { seconds } = pace;
+  const target = (url: string) => ({ url, body });
+  say(`reviews of ${name}, ${CONNECTIONS} connections`);
+  const cannonOptions = { folder: cannon, connections: CONNECTIONS, seconds, processor: CLIENT_PROCESSOR };
+  const many = await inTurn(
+    servings.map((serving) => ({
+      name: serving.name,
+      measure: () => cannonade(target(serving.url), cannonOptions),
+    })),
+    pace,
+  );
+  say(`reviews of ${name}, one connection`);
+  const one = await inTurn(
+    servings.map((serving) => ({
+      name: serving.name,
+      measure: () => oneByOne(target(serving.url), seconds, CLIENT_PROCESSOR),
+    })),
+    pace,
+  );
+  return { name, many, one };
+}
+
+function chartsOf(asked: readonly Asked[], servings: readonly Named[]): Chart[] {
+  const loads = (title: string, which: 'many' | 'one', what: keyof Load): Chart => ({
+    title,
+    unit: what === 'perSecond' ? 'a second' : 'ms',
+    isLessBetter: what !== 'perSecond',
+    floor: EXPRESS,
+    groups: asked.map((each) => ({
+      name: each.name,
+      bars: [...each[which]].map(([name, all]) =>
+        barOf(
+          name,
+          all.map((load) => load[what]),
+        ),
+      ),
+    })),
+  });
+  const processes = (title: string, unit: string, valueOf: (serving: Named) => number): Chart => ({
+    title,
+    unit,
+    isLessBetter: true,
+    floor: EXPRESS,
+    groups: [{ name: '', bars: servings.map((serving) => barOf(serving.name, [valueOf(serving)])) }],
+  });
+  return [
+    loads(`Reviews answered, ${CONNECTIONS} connections`, 'many', 'perSecond'),
+    loads(`Half of them within, ${CONNECTIONS} connections`, 'many', 'p50'),
+    loads(`99 of 100 within, ${CONNECTIONS} connections`, 'many', 'p99'),
+    loads(`999 of 1,000 within, ${CONNECTIONS} connections`, 'many', 'p999'),
+    loads('Half of them within, one connection', 'one', 'p50'),
+    loads('99 of 100 within, one connection', 'one', 'p99'),
+    processes('Resident memory after the run', 'MB', ({ process }) => process.residentMegabytes()),
+    processes('From start to ready', 's', ({ process }) => process.secondsToReady),
+  ];
+}
+
+const barOf = (name: string, values: readonly number[]): Bar => ({ name, figure: figureOf(values) });

@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { freePorts } from '../../test/controlplane/ports.ts';
+import { installPeer } from '../peers.ts';
+import { MeasuredProcess } from '../processes/measured-process.ts';
+import type { Shipped } from '../processes/shipped.ts';
+
+export const EXPRESS = 'express, constant answer';
+
+/** Files that servers are given: certificate, key, the patch that comes out, and the StatefulSet that it leads to. */
+interface Files {
+  readonly cert: string;
+  readonly key: string;
+  readonly patch: string;
+  readonly outcome: string;
+}
+
+/** What a server is started from. */
+export interface Site {
+  readonly shipped: Shipped;
+  readonly kubeconfig: string;
+  readonly files: Files;
+  /** The processor that servers run on. */
+  readonly processor: number;
+  readonly say: (line: string) => void;
+}
+
+/** A server that answers AdmissionReviews. */
+export interface Contender {
+  readonly name: string;
+  /** Below its address. */
+  readonly path: string;
+  readonly readyPath: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Of others: where it cannot be had, the run goes on without. */
+  readonly isPeer?: true;
+  argv(site: Site, port: number): Promise<readonly string[]>;
+}
+
+export interface Serving {
+  readonly process: MeasuredProcess;
+  readonly url: string;
+}
+
+const floor = (name: string, file: string): Contender => ({
+  name,
+  path: '/mutate',
+  readyPath: '/readyz',
+  argv: async ({ files }, port) => [
+    process.execPath,
+    join(import.meta.dirname, file),
+    String(port),
+    files.cert,
+    files.key,
+    files.patch,
+  ],
+});
+
+const PEPR_PATH = 'bench';
+
+const pepr = (version: string): Contender => ({
+  name: `pepr ${version}`,
+  path: `/mutate/${PEPR_PATH}`,
+  readyPath: '/healthz',
+  isPeer: true,
+  // What a path is called since, was called a token before.
+  env: { PEPR_API_PATH: PEPR_PATH, PEPR_API_TOKEN: PEPR_PATH, LOG_LEVEL: 'error' },
+  argv: async ({ files, say }, port) => [
+    process.execPath,
+    join(import.meta.dirname, 'pepr-module.mjs'),
+    String(port),
+    await installPeer({ name: 'pepr', version }, say),
+    files.outcome,
+  ],
+});
+
+export const CONTENDERS: readonly Contender[] = [
+  floor('https, constant answer', 'floor-https.ts'),
+  floor(EXPRESS, 'floor-express.ts'),
+  {
+    name: 't-local-volume',
+    path: '/mutate',
+    readyPath: '/readyz',
+    argv: async ({ shipped, files, kubeconfig }, port) =>
+      shipped.argv(
+        'webhook',
+        `--port=${port}`,
+        '--metrics-port=0',
+        '--bind-address=127.0.0.1',
+        `--tls-cert-file=${files.cert}`,
+        `--tls-private-key-file=${files.key}`,
+        `--kubeconfig=${kubeconfig}`,
+        '--shutdown-delay=0',
+      ),
+  },
+  pepr('20.0.0'),
+  pepr('1.1.4'),
+];
+
+export async function serve(contender: Contender, site: Site): Promise<Serving> {
+  const [port = 0] = await freePorts(1);
+  const argv = await contender.argv(site, port);
+  const process = await MeasuredProcess.start({
+    name: contender.name,
+    argv: ['taskset', '--cpu-list', String(site.processor), ...argv],
+    readyUrl: `https://127.0.0.1:${port}${contender.readyPath}`,
+    env: {
+      KUBECONFIG: site.kubeconfig,
+      SSL_CERT_PATH: site.files.cert,
+      SSL_KEY_PATH: site.files.key,
+      ...contender.env,
+    },
+  });
+  return { process, url: `https://127.0.0.1:${port}${contender.path}` };
+}

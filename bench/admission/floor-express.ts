@@ -1,0 +1,17 @@
+/** The least that one writes with express: the review parsed, its uid and a constant patch sent back. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import express from 'express';
+import { answerText } from './review.ts';
+
+const [port, cert = '', key = '', patchFile = ''] = process.argv.slice(2);
+const patch = readFileSync(patchFile, 'utf8');
+
+const app = express();
+app.get('/readyz', (_, response) => response.send('ok'));
+app.use(express.json({ limit: '8mb' }));
+app.post('/mutate', (request, response) => {
+  const { uid } = (request.body as { request: { uid: string } }).request;
+  response.type('json').send(answerText(uid, patch));
+});
+createServer({ cert: readFileSync(cert), key: readFileSync(key) }, app).listen(Number(port), '127.0.0.1');

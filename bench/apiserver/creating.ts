@@ -1,0 +1,38 @@
+import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
+import { quantile } from '../frame/statistics.ts';
+
+const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
+
+export interface Created {
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly perSecond: number;
+}
+
+let runs = 0;
+
+/** Has that many clients create one after the other, each as fast as it is answered; all is deleted afterwards. */
+export async function creating(
+  plane: ControlPlane,
+  objectOf: (name: string) => object,
+  { clients, seconds }: { readonly clients: number; readonly seconds: number },
+): Promise<Created> {
+  const run = ++runs;
+  const started = performance.now();
+  const end = started + seconds * 1000;
+  const times: number[] = [];
+  const client = async (index: number): Promise<void> => {
+    for (let count = 0; performance.now() < end; count += 1) {
+      const object = objectOf(`run-${run}-${index}-${count}`);
+      const asked = performance.now();
+      const { status, body } = await plane.api('POST', SETS, object);
+      times.push(performance.now() - asked);
+      if (status !== 201) throw new Error(`${SETS}: ${status} ${JSON.stringify(body)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
+  const perSecond = (times.length * 1000) / (performance.now() - started);
+  await plane.api('DELETE', SETS);
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), perSecond };
+}

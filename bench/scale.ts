@@ -1,0 +1,91 @@
+import { pinnedVersion } from '../test/controlplane/binaries.ts';
+import { Served } from '../test/controlplane/served.ts';
+import { type Bound, Trial } from './bound/trial.ts';
+import { total } from './cluster/requests.ts';
+import type { BenchOptions, Measured, Say } from './frame/bench.ts';
+import type { Chart } from './frame/chart.ts';
+import { figureOf, quantile } from './frame/statistics.ts';
+import { inBatches } from './in-batches.ts';
+import { AgentProcesses } from './scale/agent-processes.ts';
+
+/**
+ * The same number of claims on ever more nodes, each with an agent: what a claim costs must not grow with the nodes that
+ * it has nothing to do with.
+ */
+
+const NODES = [100, 300, 1000];
+const CLAIMS = 10_000;
+
+interface Step {
+  readonly nodes: number;
+  readonly bounds: readonly Bound[];
+}
+
+export async function measure(options: BenchOptions, say: Say): Promise<Measured> {
+  const { quick, rounds = 1, replicas, nodes: wanted } = options;
+  const counts = wanted ?? (quick ? [3, 6] : NODES);
+  const claims = replicas?.[0] ?? (quick ? 50 : CLAIMS);
+  say('a control plane');
+  const served = await Served.start({ nodes: [], asksForRoom: true });
+  const agents = new AgentProcesses(served.plane.kubeconfig());
+  try {
+    const trial = await Trial.start(served, []);
+    const steps: Step[] = [];
+    let there = 0;
+    for (const count of counts) {
+      say(`${count} nodes`);
+      const more = Array.from({ length: count - there }, (_, index) => `node-${there + index + 1}`);
+      await inBatches(more, (node) => served.plane.addNodes([node]));
+      await agents.start(more);
+      there = count;
+      const bounds: Bound[] = [];
+      while (bounds.length < rounds) {
+        say(`${claims} claims on ${count} nodes`);
+        bounds.push(await trial.ours(claims));
+      }
+      steps.push({ nodes: count, bounds });
+    }
+    await trial.stop();
+    return { charts: chartsOf(steps, claims), versions: { Kubernetes: pinnedVersion() } };
+  } finally {
+    await agents.stop();
+    await served.stop();
+  }
+}
+
+/** The smallest number of nodes is what the others are set in proportion to. */
+function chartsOf(steps: readonly Step[], claims: number): Chart[] {
+  const nameOf = ({ nodes }: Step): string => `${nodes.toLocaleString('en-US')} nodes`;
+  const chart = (
+    title: string,
+    unit: string,
+    values: Readonly<Record<string, (bound: Bound) => number>>,
+  ): Chart => ({
+    title,
+    unit,
+    isLessBetter: true,
+    ...(steps[0] ? { floor: nameOf(steps[0]) } : {}),
+    groups: Object.entries(values).map(([name, valueOf]) => ({
+      name,
+      bars: steps.map((step) => ({ name: nameOf(step), figure: figureOf(step.bounds.map(valueOf)) })),
+    })),
+  });
+  const within =
+    (share: number) =>
+    ({ claimMs }: Bound): number =>
+      quantile(claimMs, share) / 1000;
+  return [
+    chart(`From a claim to Bound, ${claims.toLocaleString('en-US')} claims at once`, 's', {
+      'half of them': within(0.5),
+      '99 of 100': within(0.99),
+      'all of them': ({ seconds }) => seconds,
+    }),
+    chart('What a claim asks of the API server', 'a claim', {
+      'watch events': ({ effort }) => effort.watchEvents / claims,
+      requests: ({ requests }) => total(requests) / claims,
+    }),
+    chart('Processor time of the API server', 'ms a claim', {
+      '': ({ effort }) => (effort.cpuSeconds * 1000) / claims,
+    }),
+  ];
+}

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { Progress } from '../scripts/progress.ts';
 import type { Bench, BenchOptions, Result } from './frame/bench.ts';
 import { machineText, thisMachine } from './frame/machine.ts';
-import { RESULTS, writeResult } from './frame/results.ts';
+import { readResult, RESULTS, writeResult } from './frame/results.ts';
 import { tableText } from './frame/table.ts';
 
 interface Entry {
@@ -53,6 +53,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
 };
 
 interface CommandOptions extends BenchOptions {
+  readonly again: boolean;
   readonly output: string;
 }
 
@@ -79,6 +80,7 @@ const command = new Command('npm run bench --')
   .option('--backends <names>', 'backends, bound, memory: which, such as directory,tmpfs', (text) =>
     text.split(','),
   )
+  .option('--again', 'measure nothing: draw picture and page anew from the figures that are there', false)
   .option('--output <folder>', 'where JSON and pictures go; docs/performance.md shows those in bench/results')
   .addHelpText(
     'after',
@@ -95,9 +97,12 @@ Nothing else should run meanwhile.`,
   )
   .parse();
 
-const { output, ...options } = command.opts<CommandOptions>();
+const { output, again, ...options } = command.opts<CommandOptions>();
 const folder = resolve(output ?? (options.quick ? 'dist/bench' : RESULTS));
-for (const name of command.processedArgs[0] as string[]) await runBench(name);
+for (const name of command.processedArgs[0] as string[]) {
+  if (again) writeResult(readResult(name, folder), folder);
+  else await runBench(name);
+}
 
 async function runBench(name: string): Promise<void> {
   const { takes, load } = BENCHES[name]!;

@@ -3,6 +3,7 @@ import { agentCommand } from './commands/agent.ts';
 import { certsCommand } from './commands/certs.ts';
 import { checkCommand } from './commands/check.ts';
 import { EXIT, type ExitCode, type Io } from './commands/io.ts';
+import { loopmountCommand } from './commands/loopmount.ts';
 import { orphansCommand } from './commands/orphans.ts';
 import { renderCommand } from './commands/render.ts';
 import { sweepCommand } from './commands/sweep.ts';
@@ -27,6 +28,7 @@ async function main(io: Io): Promise<ExitCode> {
     webhookCommand(io, finish),
     agentCommand(io, finish),
     orphansCommand(io, finish),
+    loopmountCommand(io, finish),
     sweepCommand(io, finish),
     certsCommand(io, finish),
   ]) {

@@ -32,7 +32,7 @@ export async function findOrphans(
   const isWhole = seen.size <= MOST;
   for (const entry of entries.values()) {
     // Where people have taken the data away, the ledger is behind until the agent looks there again.
-    const isThere = seen.has(entry.path) || !isWhole;
+    const isThere = seen.has(entry.path) || !isWhole || entry.storage !== undefined;
     if (entry.state === 'kept' && isThere) orphans.push({ path: entry.path, kind: 'kept', entry });
   }
   for (const text of seen) {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { VolumePath } from '../tars/host-path.ts';
 import type { AgentApi } from './agent-api.ts';
-import { DirectoryBackend } from './backends/directory.ts';
+import { Backends } from './backends/backends.ts';
 import { Ledger } from './ledger.ts';
+import { type ToolsOptions, Tools } from './os/tools.ts';
 import type { Pool } from './pool.ts';
 import { claimText } from './state.ts';
+import { PLAIN } from './storage.ts';
 import type { VolumeView } from './volume-view.ts';
 
 export interface PurgeOptions {
@@ -13,6 +15,7 @@ export interface PurgeOptions {
   /** Every volume of this node, as the API server has them now. */
   readonly volumes: readonly VolumeView[];
   readonly api: Pick<AgentApi, 'look'>;
+  readonly tools: Pick<ToolsOptions, 'path' | 'environment'>;
   /** Says what would be refused, and does nothing. */
   readonly isTrial: boolean;
 }
@@ -23,12 +26,11 @@ class PurgeRefused extends Error {
 }
 
 /**
- * Moves a directory that belongs to no volume into the trash, where the agent removes it: a person has said so. Never
+ * Moves data that belongs to no volume into the trash, where the agent removes it: a person has said so. Never
  * what a volume leads to, what a living claim has its data in, or what is mounted.
  * @throws {PurgeRefused}
  */
-export async function purge({ pool, path, volumes, api, isTrial }: PurgeOptions): Promise<void> {
-  const backend = new DirectoryBackend(pool);
+export async function purge({ pool, path, volumes, api, tools, isTrial }: PurgeOptions): Promise<void> {
   const ledger = await Ledger.visit(pool);
   const served = volumes.find((volume) => volume.path === `${pool.root}/${path}`);
   if (served) throw new PurgeRefused(`volume ${served.name} leads to ${path}; delete its claim instead`);
@@ -39,6 +41,8 @@ export async function purge({ pool, path, volumes, api, isTrial }: PurgeOptions)
       `${path} is the data of claim ${claimText(claim)}, which is there; delete the claim first`,
     );
   }
+  const backends = await Backends.open({ pool, tools: new Tools(tools), memoryBytes: 0 });
+  const backend = backends.get((entry?.storage ?? PLAIN).backend);
   const found = await backend.inspect(path);
   if (found.kind === 'absent') throw new PurgeRefused(`there is no ${path}`);
   if (found.kind === 'blocked') throw new PurgeRefused(found.why);

@@ -49,6 +49,8 @@ export interface ReconcilerOptions {
 
 /** A watch that takes longer is broken, and a list comes. */
 const UNSEEN_MS = 5000;
+/** How long something may go on being used before it is looked at again. */
+const BUSY_MS = 15_000;
 
 /**
  * Brings one key at a time to where it should be: gathers what is known, asks the plan, does the steps.
@@ -171,7 +173,12 @@ export class Reconciler {
     if (error instanceof Outdated) return queue.addAfter(path, 500);
     // Planned anew, it is told of, and the scheduler looks elsewhere.
     if (error instanceof NoRoom) return queue.add(path);
-    if (OF_THE_PATH.some((kind) => error instanceof kind)) return this.#refuse(path, asError(error).message);
+    if (OF_THE_PATH.some((kind) => error instanceof kind)) {
+      this.#refuse(path, asError(error).message);
+      // Nothing tells when a pod lets go of it.
+      if (error instanceof PathBlocked && error.code === 'EBUSY') queue.addAfter(path, BUSY_MS);
+      return;
+    }
     // It may go better next time, and people can see why it did not.
     if (error instanceof ToolFailed) this.#refuse(path, error.message);
     throw asError(error);

@@ -47,6 +47,15 @@ export function addRootOptions(command: Command, more = ''): void {
     .addOption(kubeconfigOption());
 }
 
+export function toolsPathOption(): Option {
+  return new Option(
+    '--tools-path <dirs>',
+    'where mkfs, mount, losetup and the like are, which backends other than directory need',
+  )
+    .env('TLV_TOOLS_PATH')
+    .default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
+}
+
 export function addAgentOptions(command: Command): void {
   command.addOption(new Option('--node-name <name>', 'the node that it runs on').env('TLV_NODE_NAME'));
   addRootOptions(
@@ -80,14 +89,7 @@ export function addAgentOptions(command: Command): void {
         .argParser(reserve)
         .default(Reserve.parse('25%'), '25%'),
     )
-    .addOption(
-      new Option(
-        '--tools-path <dirs>',
-        'where mkfs, mount, losetup and the like are, which backends other than directory need',
-      )
-        .env('TLV_TOOLS_PATH')
-        .default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
-    )
+    .addOption(toolsPathOption())
     .addOption(
       new Option('--offer-ttl <seconds>', 'per node: how long an offer stands when no claim waits any more')
         .env('TLV_OFFER_TTL')

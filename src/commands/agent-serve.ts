@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
-import { Agent } from '../agent/agent.ts';
+import { Agent, type AgentOptions } from '../agent/agent.ts';
 import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
 import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
@@ -24,8 +24,11 @@ export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<
     if (nodeName === undefined || nodeName === '') {
       throw new StartFault('no node: name the one that this runs on with --node-name');
     }
+    // First of all, so that a person who writes it needs no cluster to have it read.
+    const { root: roots, classes, discoveryConfig } = options;
+    const discovery = await loadDiscoveryConfig(discoveryConfig, { roots, classes, logger: log });
     if (options.initPool) io.stdout.write(`${await init({ ...options, nodeName })}\n`);
-    else await run({ ...options, nodeName }, loadKubeConfig(options.kubeconfig), log);
+    else await run({ ...options, nodeName, discovery }, loadKubeConfig(options.kubeconfig), log);
     return EXIT.ok;
   } catch (error) {
     if (!isStartFault(error)) throw error;
@@ -43,7 +46,11 @@ async function init(options: OnNode): Promise<string> {
   return await initPool({ ...options, root, node, config: loadKubeConfig(kubeconfig) });
 }
 
-async function run(options: OnNode, config: ReturnType<typeof loadKubeConfig>, log: Logger): Promise<void> {
+async function run(
+  options: OnNode & Pick<AgentOptions, 'discovery'>,
+  config: ReturnType<typeof loadKubeConfig>,
+  log: Logger,
+): Promise<void> {
   const metrics = new AgentMetrics(manifest.version);
   const {
     classes,
@@ -59,11 +66,6 @@ async function run(options: OnNode, config: ReturnType<typeof loadKubeConfig>, l
     settings: { classes, modePattern },
     tools: { path: options.toolsPath, environment: process.env },
     memoryBytes: options.memoryLimit.bytesOf(totalmem()),
-    discovery: await loadDiscoveryConfig(options.discoveryConfig, {
-      roots: options.root,
-      classes,
-      logger: log,
-    }),
     offerTtlMs: options.offerTtl * 1000,
     lookUpMs: options.lookUpInterval * 1000,
     logger: log,

@@ -83,7 +83,7 @@ async function annotate(
 
 export async function purgeOrphans(
   texts: readonly string[],
-  options: OrphansOptions & { readonly yes: boolean },
+  options: OrphansOptions & { readonly yes: boolean; readonly toolsPath: string },
   io: Io,
 ): Promise<ExitCode> {
   const paths = texts.map(checked);
@@ -93,8 +93,10 @@ export async function purgeOrphans(
     const writer = new ApiWriter(loadKubeConfig(options.kubeconfig));
     try {
       const api = new AgentApi(writer, options);
+      const tools = { path: options.toolsPath, environment: process.env };
       for (const path of paths) {
-        await purge({ pool, path, volumes: await volumesBelow(root, options), api, isTrial: !options.yes });
+        const volumes = await volumesBelow(root, options);
+        await purge({ pool, path, volumes, api, tools, isTrial: !options.yes });
         io.stdout.write(
           options.yes ? `${path} is in the trash\n` : `${path} would be removed; say --yes to do it\n`,
         );

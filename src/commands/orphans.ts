@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { addRootOptions } from './agent-options.ts';
+import { addRootOptions, toolsPathOption } from './agent-options.ts';
 import type { ExitCode, Io } from './io.ts';
 import type { OrphansOptions } from './orphans-run.ts';
 import { addSettingsOptions } from './settings-options.ts';
@@ -43,16 +43,22 @@ export function orphansCommand(io: Io, finish: (code: ExitCode) => void): Comman
   group.addCommand(
     shared('purge', 'have the data removed')
       .argument('<paths...>', 'as list shows them')
+      .addOption(toolsPathOption())
       .option('--yes', 'really do it; without it, only what would be done is said', false)
       .addHelpText(
         'after',
         '\nThe directory is moved into the trash, and its data removed by the agent in the background.' +
           '\nExit code: 0 done (or would be), 2 refused; the reason is said.',
       )
-      .action(async (paths: string[], options: OrphansOptions & { readonly yes: boolean }) => {
-        const { purgeOrphans } = await import('./orphans-run.ts');
-        finish(await purgeOrphans(paths, options, io));
-      }),
+      .action(
+        async (
+          paths: string[],
+          options: OrphansOptions & { readonly yes: boolean; readonly toolsPath: string },
+        ) => {
+          const { purgeOrphans } = await import('./orphans-run.ts');
+          finish(await purgeOrphans(paths, options, io));
+        },
+      ),
   );
   return group;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { flood } from '../unit/agent/backend-ground.ts';
 import { lacksCapability } from '../storage/mounted-world.ts';
@@ -48,7 +49,7 @@ interface SizedClaim extends Claim {
 }
 
 describe('volumes with a size', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   this.slow(30_000);
   let served: Served;
 
@@ -196,6 +197,27 @@ describe('volumes with a size', function () {
     });
   });
 
+  it('stay where they are retained, and go into the trash when a person says so', async () => {
+    const volume = await have('retained', 'loop', { node: 'plain', request: '32Mi' });
+    const { name } = volume.metadata;
+    writeFileSync(join(pathOf(volume), 'precious'), 'precious');
+    await served.patch(`${VOLUMES}/${name}`, { spec: { persistentVolumeReclaimPolicy: 'Retain' } });
+    await served.remove(`${CLAIMS}/retained`);
+    await served.phase(name, 'Released');
+    await served.remove(`${VOLUMES}/${name}`);
+    await served.gone(`${VOLUMES}/${name}`);
+    const orphans = (...argv: string[]) => {
+      const where = ['--root', served.agents.root('plain'), '--kubeconfig', served.plane.kubeconfig()];
+      return tlv(['orphans', ...argv, ...where], '', { TLV_CLASSES: SETTING });
+    };
+    const path = 'default/tars.retained/data';
+    expect((await orphans('list')).stdout).to.match(new RegExp(`^${path} +kept +default/retained$`, 'm'));
+    const purged = await orphans('purge', '--yes', path);
+    expect(purged).to.deep.equal({ stdout: `${path} is in the trash\n`, stderr: '', exit: 0 });
+    expect(mountsBelow(served.agents.root('plain'))).to.deep.equal([]);
+    await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('plain')).length === 0);
+  });
+
   it('get no more than there is, however many come at once', async () => {
     const left = room('small').left('pool');
     // Room for sixty, and half of one for what the agent writes down.
@@ -212,14 +234,14 @@ describe('volumes with a size', function () {
           status.phase === 'Bound' || !metadata.annotations?.['volume.kubernetes.io/selected-node'];
         return all.every(isSettled) && all;
       },
-      { timeoutMs: 120_000 },
+      { timeoutMs: 240_000 },
     );
     const bound = claims
       .filter(({ status }) => status.phase === 'Bound')
       .map(({ metadata }) => metadata.name);
     expect(bound).to.have.lengthOf(60);
     expect(mountsBelow(served.agents.root('small'))).to.have.lengthOf(60);
-    const [sentAway] = names.filter((name) => !bound.includes(name));
+    const sentAway = names.find((name) => !bound.includes(name));
     await served.told(
       'PersistentVolumeClaim',
       sentAway!,

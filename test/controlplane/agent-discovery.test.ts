@@ -17,15 +17,25 @@ import { ROOT } from '../offline/tlv.ts';
 import { quickened } from './agents.ts';
 import { ensureBinaries } from './binaries.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
-import { bind, MIB, mountTmpfs, unmount } from './disks.ts';
+import { bind, MIB, mountTmpfs, sizeBytes, unmount } from './disks.ts';
 import { run } from './run.ts';
-import { type Claim, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { type Claim, CLAIMS, podOf, PODS, Served, type Volume, VOLUMES } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** The static provisioner's documented behaviours, each a test of its name, and what its users suffered from. */
 
 const NODE = 'node-1';
-const CLASSES = ['disks', 'chosen', 'raw', 'formatted', 'kept', 'scripted', 'twice', 'again'] as const;
+const CLASSES = [
+  'local-volume',
+  'disks',
+  'chosen',
+  'raw',
+  'formatted',
+  'kept',
+  'scripted',
+  'twice',
+  'again',
+] as const;
 
 describe('the discovery of disks', function () {
   this.timeout(90_000);
@@ -40,7 +50,7 @@ describe('the discovery of disks', function () {
     served = await Served.start({
       nodes: [NODE],
       classes,
-      agents: { clock: quickened(10), discovery: configOf() },
+      agents: { clock: quickened(4), discovery: configOf() },
     });
     await served.plane.kubectl(['label', 'node', NODE, 'rack=r1', 'unasked=x']);
     for (const name of CLASSES) await served.create('/apis/storage.k8s.io/v1/storageclasses', classOf(name));
@@ -79,7 +89,7 @@ describe('the discovery of disks', function () {
     kind: 'StorageClass',
     metadata: { name },
     provisioner: 'kubernetes.io/no-provisioner',
-    volumeBindingMode: 'Immediate',
+    volumeBindingMode: name === 'local-volume' ? 'WaitForFirstConsumer' : 'Immediate',
     ...(name === 'kept' ? { reclaimPolicy: 'Retain' } : {}),
     ...(name === 'formatted' ? { mountOptions: ['noatime'] } : {}),
   });
@@ -141,6 +151,13 @@ describe('the discovery of disks', function () {
     }
   }
 
+  /** Waits until a record speaks of it. */
+  const recorded = (words: string) =>
+    waitFor(`the record to know ${words}`, () =>
+      records().some((file) =>
+        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes(words),
+      ),
+    );
   const records = () => readdirSync(served.agents.path(NODE, '.tlv/discovered'));
 
   it('creates a volume for each mount point in the directory, as the static provisioner writes it', async () => {
@@ -344,20 +361,37 @@ describe('the discovery of disks', function () {
     await takenAway(path);
   });
 
+  /** As the static provisioner makes it, with no label but those that it is told to copy. */
+  const foreignVolume = (name: string, path: string, labels: object = {}) =>
+    served.create<Volume>(VOLUMES, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: {
+        name,
+        labels,
+        annotations: { 'pv.kubernetes.io/provisioned-by': `local-volume-provisioner-${NODE}-uid` },
+      },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        capacity: { storage: '16Mi' },
+        local: { path },
+        nodeAffinity: {
+          required: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] }] },
+            ],
+          },
+        },
+        persistentVolumeReclaimPolicy: 'Delete',
+        storageClassName: 'disks',
+        volumeMode: 'Filesystem',
+      },
+    });
+
   it("counts the static provisioner's own volume as that of the disk, labelled or not", async () => {
     for (const labels of [{}, { 'kubernetes.io/hostname': NODE }]) {
       const path = disks.path('disks', 'migrated');
-      const { spec } = (await served.list<Volume>(VOLUMES))[0]!;
-      const foreign = await served.create<Volume>(VOLUMES, {
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        metadata: {
-          name: 'local-pv-1a2b3c4d',
-          labels,
-          annotations: { 'pv.kubernetes.io/provisioned-by': `local-volume-provisioner-${NODE}-uid` },
-        },
-        spec: { ...spec, storageClassName: 'disks', local: { path }, volumeMode: 'Filesystem' },
-      });
+      const foreign = await foreignVolume('local-pv-1a2b3c4d', path, labels);
       disks.tmpfs('disks', 'migrated');
       await looksPass();
       expect((await at(path)).map(({ metadata }) => metadata.uid)).to.deep.equal([foreign.metadata.uid]);
@@ -369,15 +403,10 @@ describe('the discovery of disks', function () {
 
   it("takes over the static provisioner's volume, and cleans it when its claim is gone", async () => {
     const path = disks.loopmount('disks', 'taken', '20M');
+    const early = await offered(path);
     unmount(path);
-    const { spec } = (await served.list<Volume>(VOLUMES))[0]!;
-    const { claimRef: _none, ...kept } = spec;
-    const foreign = await served.create<Volume>(VOLUMES, {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: 'local-pv-5d6e7f80' },
-      spec: { ...kept, storageClassName: 'disks', local: { path }, volumeMode: 'Filesystem' },
-    });
+    await served.gone(of(early));
+    const foreign = await foreignVolume('local-pv-5d6e7f80', path);
     execFileSync('mount', [join(disks.directory('.'), 'disks-taken.img'), path]);
     await claim('taken', 'disks', { volumeName: foreign.metadata.name });
     await served.bound('taken');
@@ -388,15 +417,12 @@ describe('the discovery of disks', function () {
     const { kubectl } = await ensureBinaries(['kubectl']);
     const env = {
       PATH: `${dirname(kubectl)}:${process.env['PATH']}`,
+      HOME: disks.directory('home'),
       KUBECONFIG: served.plane.kubeconfig(),
     };
     const { code, stderr } = await run('sh', ['-c', names], { env });
     expect([code, stderr]).to.deep.equal([0, '']);
-    await waitFor('the record to know it', () =>
-      records().some((file) =>
-        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes('5d6e7f80'),
-      ),
-    );
+    await recorded('5d6e7f80');
     await served.remove(`${CLAIMS}/taken`);
     const volume = await offered(path, foreign);
     expect(volume.metadata.name).to.match(/^local-pv-[0-9a-f]{20}$/);
@@ -418,6 +444,7 @@ describe('the discovery of disks', function () {
   it('makes a bound volume again that was removed by force, for its claim and nobody else', async () => {
     const path = disks.loopmount('disks', 'torn', '20M');
     const bound = await used('torn', path);
+    await recorded(bound.spec.claimRef!.uid);
     await served.tearOut(of(bound));
     const again = await waitFor('the claim to have it again', async () => {
       const [volume] = await at(path);
@@ -426,6 +453,7 @@ describe('the discovery of disks', function () {
     expect(again.spec.claimRef?.uid).to.equal(bound.spec.claimRef?.uid);
     expect(contentOf(path)).to.include('deep/er/file');
 
+    await recorded(again.metadata.uid);
     // And with the claim gone too, while no agent runs: nobody gets what was on it.
     await served.agents.stop(NODE);
     await served.remove(`${CLAIMS}/torn`);
@@ -439,11 +467,7 @@ describe('the discovery of disks', function () {
   it('does not offer again what may have been used while no agent ran', async () => {
     const path = disks.loopmount('disks', 'unseen', '20M');
     const volume = await offered(path);
-    await waitFor('the record to know it', () =>
-      records().some((file) =>
-        readFileSync(served.agents.path(NODE, '.tlv/discovered', file), 'utf8').includes(volume.metadata.uid),
-      ),
-    );
+    await recorded(volume.metadata.uid);
     await served.agents.stop(NODE);
     await served.tearOut(of(volume));
     writeFileSync(join(path, 'secret'), 'of somebody');
@@ -498,6 +522,24 @@ describe('the discovery of disks', function () {
       /disk \(class twice\) is the same disk as .*disk \(class again\), so it is offered for neither/,
     );
     expect(await at(path)).to.deep.equal([]);
+    unmount(path);
+  });
+
+  it('replays the seed: a directory is not enough, a file of 6G that is mounted is, for a claim of 5Gi', async () => {
+    const path = disks.path('local-volume', 'xxx');
+    mkdirSync(path);
+    await refused(/xxx is a directory and not an actual mount point/);
+    await claim('myclaim', 'local-volume', { resources: { requests: { storage: '5Gi' } } });
+    await served.create(PODS, podOf('mypod', 'myclaim'));
+    await served.unschedulable('mypod', /didn't find available persistent volumes to bind/);
+    disks.loopmount('local-volume', 'xxx', '6G');
+    const { spec } = await served.bound('myclaim');
+    expect([spec.local.path, spec.persistentVolumeReclaimPolicy]).to.deep.equal([path, 'Delete']);
+    expect(spec).to.have.nested.property('capacity.storage', `${Math.floor(sizeBytes(path) / MIB)}Mi`);
+    await served.runningPods('default', 1);
+    await served.remove(`${PODS}/mypod`);
+    await served.remove(`${CLAIMS}/myclaim`);
+    await offered(path);
     unmount(path);
   });
 

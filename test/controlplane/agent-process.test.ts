@@ -13,6 +13,7 @@ import { waitFor } from './wait.ts';
 
 const METRICS = [
   'tlv_agent_volumes{phase="Bound"} 0',
+  'tlv_agent_discovered_volumes{phase="Bound"} 0',
   'tlv_agent_provision_seconds_count 0',
   'tlv_agent_reclaim_seconds_count 0',
   'tlv_agent_queue_depth 0',

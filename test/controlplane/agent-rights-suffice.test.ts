@@ -137,7 +137,7 @@ describe('agents with their own rights', function () {
       const classes = parseClasses('t-storage-class=on-demand,disks=discovery');
       const settings = { ...DEFAULT_SETTINGS, classes };
       const config = await configOf('node-1');
-      await agents.start('node-1', { config, logger, discovery, settings, clock: quickened(10) });
+      await agents.start('node-1', { config, logger, discovery, settings, clock: quickened(4) });
       const path = disks.tmpfs('disks', 'one');
       await cluster.stored(CLAIMS, {
         metadata: { name: 'on-disk' },

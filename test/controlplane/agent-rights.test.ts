@@ -23,6 +23,10 @@ interface Workload {
   readonly spec: { readonly template: { readonly metadata: object; readonly spec: PodSpec } };
 }
 
+interface HostVolume {
+  readonly hostPath?: { readonly path: string };
+}
+
 interface PodSpec extends Record<string, unknown> {
   readonly containers: readonly Container[];
 }
@@ -106,7 +110,7 @@ describe('what the product may do', function () {
 
   before(async () => {
     plane = await ControlPlane.start();
-    for (const overlay of ['on-demand', 'per-node', 'cert-manager', 'posix']) {
+    for (const overlay of ['on-demand', 'per-node', 'cert-manager', 'posix', 'backends']) {
       const { code, stdout, stderr } = await plane.kubectl([
         'kustomize',
         `${ROOT}deploy/overlays/${overlay}`,
@@ -173,8 +177,8 @@ describe('what the product may do', function () {
 
   describe('its pods', () => {
     /** What a dry run says of the workload's pod in that namespace. */
-    async function trial(kind: string, namespace: string) {
-      const { metadata, spec } = workload(kind).spec.template;
+    async function trial(kind: string, namespace: string, overlay?: string) {
+      const { metadata, spec } = workload(kind, overlay).spec.template;
       const pod = { metadata: { ...metadata, name: 'trial' }, spec };
       return plane.api('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
     }
@@ -185,8 +189,8 @@ describe('what the product may do', function () {
     });
 
     it("are admitted in the product's namespace, without a warning", async () => {
-      for (const kind of ['Deployment', 'DaemonSet']) {
-        const { status, body, warnings } = await trial(kind, SYSTEM);
+      for (const [kind, overlay] of [['Deployment'], ['DaemonSet'], ['DaemonSet', 'backends']] as const) {
+        const { status, body, warnings } = await trial(kind, SYSTEM, overlay);
         expect(status, JSON.stringify(body)).to.equal(201);
         expect(warnings).to.deep.equal([]);
       }
@@ -207,6 +211,25 @@ describe('what the product may do', function () {
     });
   });
 
+  describe('its agent that mounts', () => {
+    const PATHS = ['/dev', '/etc/lvm', '/run/lock/lvm', '/run/lvm', '/usr/local/app/tars/host-mount'];
+
+    it('is privileged by the overlay backends and no other', () => {
+      const isPrivileged = ([, made]: readonly [string, readonly Workload[]]) =>
+        made.some(({ spec }) =>
+          spec.template.spec.containers.some((each) => each.securityContext['privileged']),
+        );
+      expect([...workloads].filter(isPrivileged).map(([overlay]) => overlay)).to.deep.equal(['backends']);
+    });
+
+    it('has directories of the node, and neither its processes nor its network; its root stays read-only', () => {
+      const { volumes, containers, ...spec } = workload('DaemonSet', 'backends').spec.template.spec;
+      expect((volumes as HostVolume[]).map(({ hostPath }) => hostPath?.path)).to.deep.equal(PATHS);
+      expect(spec).to.not.have.any.keys('hostPID', 'hostIPC', 'hostNetwork');
+      expect(containers[0]?.securityContext).to.include({ privileged: true, readOnlyRootFilesystem: true });
+    });
+  });
+
   describe('its settings', () => {
     const valuesOf = (overlay: string, name: string) =>
       workloads
@@ -222,6 +245,7 @@ describe('what the product may do', function () {
       ['cert-manager', 'on-demand', 'seed'],
       ['per-node', 'per-node', 'seed'],
       ['posix', 'on-demand', 'posix'],
+      ['backends', 'on-demand', 'seed'],
     ] as const) {
       it(`are the same for all of it in overlays/${overlay}`, () => {
         const all = ['agent', 'sweeper', 'webhook'];

@@ -13,6 +13,7 @@ const PAGES = [
   ...[
     'rules',
     'expansion',
+    'discovery',
     'install',
     'image',
     'gitops',

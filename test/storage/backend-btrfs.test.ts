@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import type { Backend } from '../../src/agent/backends/backend.ts';
 import { BTRFS } from '../../src/agent/backends/btrfs.ts';
 import { Directory } from '../../src/agent/os/directory.ts';
 import { DiskFault } from '../../src/agent/os/errors.ts';
-import { Tools } from '../../src/agent/os/tools.ts';
+import { ToolFailed, Tools } from '../../src/agent/os/tools.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { itKeepsTheContract } from '../unit/agent/backend-contract.ts';
 import { emptyTrash, flood } from '../unit/agent/backend-ground.ts';
@@ -20,6 +20,7 @@ import {
 } from '../unit/agent/disk-world.ts';
 import { mountBtrfs, openBtrfs, qgroups, subvolumes } from './btrfs-world.ts';
 import { kitOf } from './mounted-world.ts';
+import { storagePrograms } from './programs.ts';
 import { runProgram } from './run-program.ts';
 
 itKeepsTheContract({
@@ -143,6 +144,23 @@ describe('btrfs', () => {
     runProgram('btrfs', 'subvolume', 'delete', world.at('.tlv/trash/one/of-a-user'));
     await emptyTrash(world, backend);
     expect(subvolumes(world)).to.deep.equal([]);
+  });
+
+  given('takes no limit for set that is not', async (world) => {
+    const { pool, memoryBytes } = await kitOf(world);
+    const { path, environment } = await storagePrograms();
+    const careless = join(world.folder, 'careless');
+    mkdirSync(careless);
+    const skip = `[ "$2" = limit ] && exit 0; PATH='${path}' exec btrfs "$@"`;
+    writeFileSync(join(careless, 'btrfs'), `#!/bin/sh\n${skip}\n`, { mode: 0o755 });
+    runProgram('btrfs', 'quota', 'enable', world.root);
+    const tools = new Tools({ path: `${careless}:${path}`, environment });
+    const fault = await rejection(BTRFS.open({ pool, tools, memoryBytes }).make(PATH, wanted));
+    expect(fault).to.be.instanceOf(ToolFailed);
+    expect((fault as ToolFailed).stderr).to.match(
+      /^the limit of \.tlv\/subvolumes\/[0-9a-f]{32} is none after that$/,
+    );
+    expect(existsSync(world.at(PATH))).to.equal(false);
   });
 
   it('says what is missing, and how to get it', async () => {

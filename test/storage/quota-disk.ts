@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { Backend } from '../../src/agent/backends/backend.ts';
 import { parseReport } from '../../src/agent/backends/project-quota.ts';
 import { QUOTA } from '../../src/agent/backends/quota.ts';
+import { isLeftOver } from '../../src/agent/os/replace-file.ts';
 import type { BeforeEffect } from '../../src/cluster/effect.ts';
 import type { World } from '../unit/agent/disk-world.ts';
 import { kitOf } from './mounted-world.ts';
@@ -58,7 +59,8 @@ export class QuotaDisk {
     const counted = [...this.#projects()]
       .filter(([id, { files, limit }]) => !before?.has(id) && (files > 0 || limit > 0))
       .map(([id]) => `project ${id}`);
-    return [...counted, ...readdirSync(folder)];
+    // A file that a crash kept from being finished goes when the next id is given out.
+    return [...counted, ...readdirSync(folder).filter((name) => !isLeftOver(name))];
   }
 
   remove(): void {

@@ -2,12 +2,7 @@ import { expect } from 'chai';
 import { claimsOf } from '../../src/tars/claims-of.ts';
 import { formatPath, type Path } from '../../src/tars/finding.ts';
 import { textOf, valueAt } from '../../src/tars/json.ts';
-import {
-  isRecognisedClass,
-  parseClasses,
-  classesText,
-  DEFAULT_SETTINGS,
-} from '../../src/tars/settings.ts';
+import { isRecognisedClass, parseClasses, classesText, DEFAULT_SETTINGS } from '../../src/tars/settings.ts';
 import type { StatefulSet } from '../../src/tars/shapes.ts';
 import { statefulSetOf } from '../../src/tars/statefulset-of.ts';
 import { tserverName, type TServer, type TServerK8S } from '../../src/tars/tserver.ts';

@@ -19,15 +19,28 @@ const FILESYSTEMS: Readonly<Record<FsType, Filesystem>> = {
   xfs: { mkfs: 'mkfs.xfs', package: 'xfsprogs', options: ['-f', '-q', '-K'] },
 };
 
+/** The program that this node lacks to make such a filesystem, and the package that has it. */
+export async function missingToFormat(
+  tools: Tools,
+  fsType: FsType,
+): Promise<{ readonly program: string; readonly package: string } | undefined> {
+  const { mkfs, package: debian } = FILESYSTEMS[fsType];
+  const [program] = await tools.missing([mkfs]);
+  return program === undefined ? undefined : { program, package: debian };
+}
+
 /** Makes an empty filesystem in a file or device, whatever was in it. */
-export async function format(tools: Tools, fsType: FsType, target: string, path: string): Promise<void> {
-  const { mkfs, package: debian, options } = FILESYSTEMS[fsType];
-  const [missing] = await tools.missing([mkfs]);
-  if (missing !== undefined) {
-    const message = `${path} cannot be formatted with ${fsType}: there is no ${mkfs} on this node; install ${debian} there, or take another fsType in the class`;
-    throw new PathBlocked('NO_PROGRAM', path, message);
-  }
+export async function format(tools: Tools, fsType: FsType, target: string): Promise<void> {
+  const { mkfs, options } = FILESYSTEMS[fsType];
   await tools.change(mkfs, [...options, target]);
+}
+
+/** @throws {PathBlocked} where this node lacks what makes such a filesystem */
+export async function assertCanFormat(tools: Tools, fsType: FsType, path: string): Promise<void> {
+  const missing = await missingToFormat(tools, fsType);
+  if (!missing) return;
+  const message = `${path} cannot be formatted with ${fsType}: there is no ${missing.program} on this node; install ${missing.package} there, or take another fsType in the class`;
+  throw new PathBlocked('NO_PROGRAM', path, message);
 }
 
 /** Lets a mounted filesystem have all of its device, which has become larger. It may do so already. */

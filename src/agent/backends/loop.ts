@@ -7,7 +7,7 @@ import { TRASH_FOLDER } from '../pool-root.ts';
 import type { Pool } from '../pool.ts';
 import { volumeHash } from '../volume-hash.ts';
 import type { Kit, Made, Provider, Source } from './backend.ts';
-import { format, growFilesystem } from './filesystem.ts';
+import { assertCanFormat, format, growFilesystem } from './filesystem.ts';
 import { loopDevicesOf, showsFile } from './loop-devices.ts';
 import type { Backing, Medium, MountSource, Site } from './medium.ts';
 import { MountedBackend } from './mounted.ts';
@@ -53,6 +53,8 @@ class LoopMedium implements Medium {
   }
 
   async create({ root, path }: Site, { size, options }: Made): Promise<void> {
+    const fsType = options?.fsType ?? 'ext4';
+    await assertCanFormat(this.#tools, fsType, path);
     await using state = await root.openDirectory(STATE_FOLDER);
     await using images = await ensureImages(state);
     const unfinished = unfinishedOf(path);
@@ -61,7 +63,7 @@ class LoopMedium implements Medium {
       await images.writeNewFile(unfinished, '');
       if (options?.preallocate) await this.#allocate(images, unfinished, size);
       else await images.resizeFile(unfinished, size);
-      await format(this.#tools, options?.fsType ?? 'ext4', images.toolPath(unfinished), path);
+      await format(this.#tools, fsType, images.toolPath(unfinished));
       await images.syncFile(unfinished);
     } catch (error) {
       // On a full disk, the half-written file is the one that must not stay.

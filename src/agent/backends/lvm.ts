@@ -7,7 +7,7 @@ import type { VolumeOptions } from '../storage.ts';
 import type { Outcome } from '../trash-item.ts';
 import { volumeHash } from '../volume-hash.ts';
 import type { Kit, Made, Provider, Source } from './backend.ts';
-import { format, growFilesystem } from './filesystem.ts';
+import { assertCanFormat, format, growFilesystem } from './filesystem.ts';
 import { LogicalVolumes } from './logical-volumes.ts';
 import type { Backing, Medium, MountSource, Site } from './medium.ts';
 import { missingForMounts } from './mounted-missing.ts';
@@ -51,10 +51,12 @@ class LogicalVolumeMedium implements Medium {
     const group = options?.volumeGroup;
     if (group === undefined)
       throw new PathBlocked('EINVAL', path, `the class of ${path} names no volumeGroup`);
+    const fsType = options?.fsType ?? 'ext4';
+    await assertCanFormat(this.#tools, fsType, path);
     await this.#removeUnfinished(path);
     await this.#volumes.create(group, unfinishedOf(path), size);
     const made = await this.#get(path, unfinishedOf(path));
-    await format(this.#tools, options?.fsType ?? 'ext4', made.device, path);
+    await format(this.#tools, fsType, made.device);
     await this.#volumes.rename(made, nameOf(path));
   }
 
@@ -91,7 +93,7 @@ class LogicalVolumeMedium implements Medium {
 
   async #get(path: VolumePath, name: string) {
     const found = await this.#volumes.find(name);
-    if (!found) throw new PathBlocked('ENOENT', path, `the logical volume ${name} of ${path} is gone`);
+    if (!found) throw new PathBlocked('NO_BACKING', path, `the logical volume ${name} of ${path} is gone`);
     return found;
   }
 

@@ -79,7 +79,7 @@ export class MountedBackend implements Backend {
         if (seen.kind === 'in-place') return;
         assertFree(site, seen);
         if (!seen.hasBacking && this.#medium.traits.survivesReboot) {
-          throw new PathBlocked('ENOENT', path, `what backend ${this.name} had of ${path} is gone`);
+          throw new PathBlocked('NO_BACKING', path, `what backend ${this.name} had of ${path} is gone`);
         }
         await this.#mount(site, wanted);
       }),
@@ -217,7 +217,7 @@ export class MountedBackend implements Backend {
     if (seen.kind === 'in-place') return seen;
     assertFree(site, seen);
     throw new PathBlocked(
-      'ENOENT',
+      'NOT_MOUNTED',
       site.path,
       `no volume of backend ${this.name} is mounted at ${site.path}`,
     );

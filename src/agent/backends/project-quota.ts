@@ -1,7 +1,7 @@
 import type { Directory } from '../os/directory.ts';
 import { PoolLost } from '../os/errors.ts';
 import { type Mount, mounts } from '../os/mounts.ts';
-import type { Tools } from '../os/tools.ts';
+import { inVain, type Tools } from '../os/tools.ts';
 
 /** Programs count quotas in these. */
 const BLOCK_BYTES = 1024;
@@ -40,20 +40,20 @@ export class ProjectQuota {
   async setLimit(root: Directory, id: number, bytes: number): Promise<void> {
     const { point } = await mountOf(root);
     const blocks = Math.ceil(bytes / BLOCK_BYTES);
-    await this.#tools.change('setquota', ['-P', String(id), '0', String(blocks), '0', '0', point]);
+    const argv = ['-P', String(id), '0', String(blocks), '0', '0', point];
+    await this.#tools.change('setquota', argv);
     const limit = (await this.report(root)).get(id)?.limit ?? 0;
     if (limit === blocks * BLOCK_BYTES) return;
-    throw new TypeError(
-      `the quota of project ${id} was set to ${blocks * BLOCK_BYTES} bytes, and is ${limit}: it holds nobody back`,
-    );
+    throw inVain(['setquota', ...argv], `the limit of project ${id} is ${limit} bytes after that`);
   }
 
   /** Puts a directory that is empty into the project, with all that will be made in it, and looks whether it is so. */
   async assign(parent: Directory, name: string, id: number): Promise<void> {
-    await this.#tools.change('chattr', ['-p', String(id), '+P', parent.toolPath(name)]);
+    const argv = ['-p', String(id), '+P', parent.toolPath(name)];
+    await this.#tools.change('chattr', argv);
     const found = await this.membership(parent.toolPath(name));
     if (found.id === id && found.isInherited) return;
-    throw new TypeError(`${parent.path}/${name} was put into project ${id}, and is in ${found.id}`);
+    throw inVain(['chattr', ...argv], `${parent.path}/${name} is in project ${found.id} after that`);
   }
 
   /** Of a directory, given by a path that does not end in a link. */
@@ -90,6 +90,7 @@ export function parseReport(printed: string): Map<number, Usage> {
 /** Reads what `lsattr -d -p` prints of one directory. */
 export function parseMembership(printed: string): Membership {
   const [, id, flags] = /^ *(\d+) ([-\w]+) /.exec(printed) ?? [];
-  if (flags === undefined) throw new TypeError(`lsattr printed ${JSON.stringify(printed)}`);
+  if (flags === undefined)
+    throw inVain(['lsattr', '-d', '-p'], `${JSON.stringify(printed)} names no project`);
   return { id: Number(id), isInherited: flags.includes('P') };
 }

@@ -1,6 +1,6 @@
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
-import { ToolFailed, type Tools } from '../os/tools.ts';
+import { inVain, ToolFailed, type Tools } from '../os/tools.ts';
 
 /** What statfs(2) calls btrfs. */
 const BTRFS_MAGIC = 0x91_23_68_3e;
@@ -43,10 +43,11 @@ export class Qgroups {
 
   /** The id of a subvolume, which no other one ever gets. */
   async idOf(subvolume: Directory): Promise<number> {
-    const printed = await this.#tools.ask('btrfs', ['inspect-internal', 'rootid', subvolume.toolPath()]);
+    const argv = ['inspect-internal', 'rootid', subvolume.toolPath()];
+    const printed = await this.#tools.ask('btrfs', argv);
     const id = Number(printed.trim());
     if (Number.isSafeInteger(id) && id >= SUBVOLUME_INODE) return id;
-    throw new TypeError(`btrfs gave ${JSON.stringify(printed)} as the id of the subvolume ${subvolume.path}`);
+    throw inVain(['btrfs', ...argv], `${JSON.stringify(printed)} is no id of a subvolume`);
   }
 
   /** The same, asked for only once where the volume is still that subvolume. */
@@ -77,7 +78,7 @@ export class Qgroups {
     }
     const { limit } = await this.counted(subvolume);
     if (limit === bytes) return;
-    throw new TypeError(`btrfs was told to limit ${subvolume.path} to ${bytes} bytes, and has ${limit}`);
+    throw inVain(['btrfs', ...argv], `the limit of ${subvolume.path} is ${limit ?? 'none'} after that`);
   }
 
   /** Of one subvolume. */
@@ -86,7 +87,10 @@ export class Qgroups {
     const printed = await this.#show(subvolume, '-f');
     const counted = parseQgroups(printed).get(await this.idOf(subvolume));
     if (counted) return counted;
-    throw new TypeError(`btrfs counts nothing of ${subvolume.path}: it printed ${JSON.stringify(printed)}`);
+    throw inVain(
+      ['btrfs', 'qgroup', 'show'],
+      `nothing of ${subvolume.path} is in ${JSON.stringify(printed)}`,
+    );
   }
 
   /** Of all subvolumes of the filesystem, by their ids; of none before the first limit. */

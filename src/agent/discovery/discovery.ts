@@ -5,9 +5,10 @@ import type { BeforeEffect } from '../../cluster/effect.ts';
 import type { EventRecorder } from '../../cluster/event-recorder.ts';
 import { asError } from '../../cluster/faults.ts';
 import type { Logger } from '../../cluster/observer.ts';
-import { type AgentApi, Outdated } from '../agent-api.ts';
+import { type AgentApi, Outdated, VolumeTaken } from '../agent-api.ts';
 import type { Caches } from '../caches.ts';
 import type { NodeIdentity } from '../node-identity.ts';
+import { FileFault } from '../os/errors.ts';
 import type { HealthyPool, PoolHealth } from '../pool-health.ts';
 import type { VolumeView } from '../volume-view.ts';
 import { classFor } from './class-for.ts';
@@ -206,9 +207,19 @@ export class Discovery {
     } catch (error) {
       // What has changed under our hands is planned anew.
       if (error instanceof Outdated) return true;
-      if (!this.#stopped.signal.aborted)
-        look.hands.say(say('node', 'DiscoveryRefused', `${place.path}: ${asError(error).message}`));
+      this.#failed(place, error, look);
       return false;
+    }
+  }
+
+  /** People are told of what they have to mend; what the next look may do better is for the log. */
+  #failed({ path }: Place, error: unknown, { hands }: Look): void {
+    if (this.#stopped.signal.aborted) return;
+    const message = `${path}: ${asError(error).message}`;
+    if (error instanceof VolumeTaken || error instanceof FileFault) {
+      hands.say(say('node', 'DiscoveryRefused', message));
+    } else {
+      this.#options.logger.warn({ path }, message);
     }
   }
 

@@ -27,16 +27,16 @@ export function cleanStep(
       return steps(...retry, say(about, 'CleaningFailed', message));
     }
     case 'done':
-      return steps(
-        { do: 'record', record: { ...record, state: 'clean' } },
-        ...letGo(volume),
-        { do: 'forget' },
-        say(about, 'VolumeReclaimed', `all data at ${place.path} on node ${state.node.name} is removed`),
-      );
+      return steps({ do: 'record', record: { ...record, state: 'clean' } }, ...offeredAgain(state, volume));
   }
 }
 
-/** After it was confirmed. */
+/** After it was confirmed: the volume goes, and with the record all that keeps the disk from being offered. */
+export function offeredAgain({ place, node }: PlaceState, volume: VolumeView | undefined): Step[] {
+  const message = `all data at ${place.path} on node ${node.name} is removed`;
+  return [...letGo(volume), { do: 'forget' }, say(volume ?? 'node', 'VolumeReclaimed', message)];
+}
+
 export function letGo(volume: VolumeView | undefined): Step[] {
   return volume ? [{ do: 'release', volume, as: 'released' }] : [];
 }

@@ -1,6 +1,6 @@
 import { claimText, type LiveLook } from '../state.ts';
 import type { ClaimReference, VolumeView } from '../volume-view.ts';
-import { cleanStep, letGo } from './plan-cleaning.ts';
+import { cleanStep, letGo, offeredAgain } from './plan-cleaning.ts';
 import { recordedUse, recordFor, stopped } from './plan-use.ts';
 import type { DiscoveryRecord } from './record.ts';
 import { refusalOf } from './refusals.ts';
@@ -19,7 +19,7 @@ export function planReleased(
   if (!current || current.uid !== volume.uid) return SOON;
   const known = record ?? recordFor(state, current);
   if (known?.state === 'clean' && known.volumeUid === current.uid) {
-    return steps(...letGo(current), { do: 'forget' });
+    return steps(...offeredAgain(state, current));
   }
   if (isBoundElsewhere(live)) return withdrawUnused(state, current, known);
   return current.reclaimPolicy === 'Delete'

@@ -24,6 +24,16 @@ export class ToolFailed extends Error {
   }
 }
 
+/** The fault of a program that ended well, and has not done what it is for. */
+export function inVain(command: readonly string[], why: string): ToolFailed {
+  return new ToolFailed(command.join(' '), {
+    exitCode: 0,
+    code: undefined,
+    stderr: why,
+    cause: new Error(why),
+  });
+}
+
 /** What programs print when they run out of room, which is a fault of the disk and not of the program. */
 const OUT_OF_ROOM = {
   ENOSPC: 'No space left on device',

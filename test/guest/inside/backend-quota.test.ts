@@ -8,7 +8,8 @@ import { kitOf } from '../../storage/mounted-world.ts';
 import { makeImage, openQuota, QuotaDisk } from '../../storage/quota-disk.ts';
 import { runProgram } from '../../storage/run-program.ts';
 import { itKeepsTheContract } from '../../unit/agent/backend-contract.ts';
-import { emptyTrash } from '../../unit/agent/backend-ground.ts';
+import { itSurvivesCrashes } from '../../unit/agent/backend-crashes.ts';
+import { emptyTrash, Ground, type Implementation } from '../../unit/agent/backend-ground.ts';
 import {
   Crash,
   crashAfter,
@@ -21,15 +22,83 @@ import {
   World,
 } from '../../unit/agent/disk-world.ts';
 
+const DD = ['if=/dev/zero', 'bs=1k', 'conv=fsync', 'status=none'];
+/** Of what root may do, what a container has that is not privileged. */
+const AS_CONTAINER = ['--bounding-set=-sys_resource', '--inh-caps=-sys_resource'];
 const STOPS_NO_ROOT = { enforcesSize: false, survivesReboot: true };
 const WANTED = { owner: { uid: 1001, gid: 1002, mode: 0o750 }, size: 2 ** 20 };
+
+describe('project quotas', () => {
+  let world: World;
+  before(needRoot);
+  beforeEach(() => {
+    world = new World();
+  });
+  afterEach(() => world.remove());
+
+  const missingIn = async () => await QUOTA.missing(await kitOf(world));
+  const mountAs = (type: 'xfs' | 'ext4', mountOptions: string, mkfs?: readonly string[]) =>
+    runProgram('mount', '-o', `loop${mountOptions}`, makeImage(type, world.folder, mkfs), world.root);
+
+  it('cannot be had without their programs', async () => {
+    const kit = { ...(await kitOf(world)), tools: new Tools({ path: world.folder }) };
+    expect(await QUOTA.missing(kit)).to.equal(
+      'backend quota needs setquota, repquota, chattr, lsattr, which this node lacks; install there: quota, e2fsprogs',
+    );
+  });
+
+  it('cannot be had on a filesystem of another kind', async () => {
+    world.mountTmpfs(world.root);
+    expect(await missingIn()).to.equal(
+      `backend quota needs a pool on xfs or ext4, and ${world.root} is on tmpfs; take a directory on one of these as root, or another backend in the class`,
+    );
+  });
+
+  for (const options of ['', ',pqnoenforce']) {
+    it(`cannot be had on xfs mounted with "${options}"`, async () => {
+      mountAs('xfs', options);
+      expect(await missingIn()).to.equal(
+        `backend quota needs project quotas, and the xfs at ${world.root} enforces none; mount it with the option prjquota, which takes more than a remount`,
+      );
+    });
+  }
+
+  for (const [what, mkfs] of [
+    ['made with them, and mounted without', undefined],
+    ['made without', ['mkfs.ext4', '-q', '-F']],
+  ] as const) {
+    it(`cannot be had on ext4 ${what}`, async () => {
+      mountAs('ext4', '', mkfs);
+      expect(await missingIn()).to.equal(
+        `backend quota needs project quotas, and the ext4 at ${world.root} enforces none; unmount it, run tune2fs -O quota,project on its device, and mount it with the option prjquota`,
+      );
+    });
+  }
+
+  it('stop on ext4 only programs that have to keep to them, which root of a container has', async () => {
+    mountAs('ext4', ',prjquota');
+    const backend = await openQuota(world);
+    for (const path of [PATH, SIBLING]) await backend.make(path, WANTED);
+    const zeroes = (file: string, kilobytes: number) => [...DD, `of=${file}`, `count=${kilobytes}`];
+    const writeAsContainer = (file: string, kilobytes: number) =>
+      runProgram('setpriv', ...AS_CONTAINER, 'dd', ...zeroes(file, kilobytes));
+    expect(() => writeAsContainer(world.at(PATH, 'a'), 2048)).to.throw('Disk quota exceeded');
+    expect(statSync(world.at(PATH, 'a')).size).to.be.within(2 ** 19, 2 ** 20);
+    writeAsContainer(world.at(SIBLING, 'a'), 512);
+    await backend.grow(PATH, 2 ** 21);
+    writeAsContainer(world.at(PATH, 'b'), 512);
+    expect(() => writeAsContainer(world.at(PATH, 'c'), 2048)).to.throw('Disk quota exceeded');
+    runProgram('dd', ...zeroes(world.at(PATH, 'd'), 2048));
+    expect(statSync(world.at(PATH, 'd')).size).to.equal(2 ** 21);
+  });
+});
 
 for (const type of ['xfs', 'ext4'] as const) {
   describe(`project quotas on ${type}`, () => {
     const disk = new QuotaDisk(type);
     after(() => disk.remove());
 
-    itKeepsTheContract({
+    const implementation: Implementation = {
       name: `quota on ${type}`,
       prepare: async (world) => {
         disk.give(world);
@@ -41,11 +110,13 @@ for (const type of ['xfs', 'ext4'] as const) {
         return type === 'xfs' ? backend : Object.assign(backend, { traits: STOPS_NO_ROOT });
       },
       many: 6,
-      // What happens in between is the same.
-      ...(type === 'xfs' ? {} : { isSlow: true }),
+      crashesAt: (effect) => /^(setquota|chattr|rename)/.test(effect),
       takes: 'what is written',
       inventory: (world) => disk.inventory(world),
-    });
+    };
+    itKeepsTheContract(implementation);
+    // What happens in between is the same on both.
+    if (type === 'xfs') itSurvivesCrashes(new Ground(implementation));
 
     const given = (title: string, body: (world: World, backend: Backend) => Promise<void>) =>
       it(title, async () => {
@@ -124,77 +195,3 @@ for (const type of ['xfs', 'ext4'] as const) {
     });
   });
 }
-
-describe('project quotas', () => {
-  let world: World;
-  before(needRoot);
-  beforeEach(() => {
-    world = new World();
-  });
-  afterEach(() => world.remove());
-
-  const missingIn = async () => await QUOTA.missing(await kitOf(world));
-  const mountAs = (type: 'xfs' | 'ext4', mountOptions: string, mkfs?: readonly string[]) =>
-    runProgram('mount', '-o', `loop${mountOptions}`, makeImage(type, world.folder, mkfs), world.root);
-
-  it('cannot be had without their programs', async () => {
-    const kit = { ...(await kitOf(world)), tools: new Tools({ path: world.folder }) };
-    expect(await QUOTA.missing(kit)).to.equal(
-      'backend quota needs setquota, repquota, chattr, lsattr, which this node lacks; install there: quota, e2fsprogs',
-    );
-  });
-
-  it('cannot be had on a filesystem of another kind', async () => {
-    world.mountTmpfs(world.root);
-    expect(await missingIn()).to.equal(
-      `backend quota needs a pool on xfs or ext4, and ${world.root} is on tmpfs; take a directory on one of these as root, or another backend in the class`,
-    );
-  });
-
-  for (const options of ['', ',pqnoenforce']) {
-    it(`cannot be had on xfs mounted with "${options}"`, async () => {
-      mountAs('xfs', options);
-      expect(await missingIn()).to.equal(
-        `backend quota needs project quotas, and the xfs at ${world.root} enforces none; mount it with the option prjquota, which takes more than a remount`,
-      );
-    });
-  }
-
-  for (const [what, mkfs] of [
-    ['made with them, and mounted without', undefined],
-    ['made without', ['mkfs.ext4', '-q', '-F']],
-  ] as const) {
-    it(`cannot be had on ext4 ${what}`, async () => {
-      mountAs('ext4', '', mkfs);
-      expect(await missingIn()).to.equal(
-        `backend quota needs project quotas, and the ext4 at ${world.root} enforces none; unmount it, run tune2fs -O quota,project on its device, and mount it with the option prjquota`,
-      );
-    });
-  }
-
-  it('stop on ext4 only programs that have to keep to them, which root of a container has', async () => {
-    mountAs('ext4', ',prjquota');
-    const backend = await openQuota(world);
-    for (const path of [PATH, SIBLING]) await backend.make(path, WANTED);
-    const write = (file: string, kilobytes: number) => [
-      ...['dd', 'if=/dev/zero', `of=${file}`, 'bs=1k', `count=${kilobytes}`],
-      ...['conv=fsync', 'status=none'],
-    ];
-    const writeAsContainer = (file: string, kilobytes: number) =>
-      runProgram(
-        'setpriv',
-        '--bounding-set=-sys_resource',
-        '--inh-caps=-sys_resource',
-        ...write(file, kilobytes),
-      );
-    expect(() => writeAsContainer(world.at(PATH, 'a'), 2048)).to.throw('Disk quota exceeded');
-    expect(statSync(world.at(PATH, 'a')).size).to.be.within(2 ** 19, 2 ** 20);
-    writeAsContainer(world.at(SIBLING, 'a'), 512);
-    await backend.grow(PATH, 2 ** 21);
-    writeAsContainer(world.at(PATH, 'b'), 512);
-    expect(() => writeAsContainer(world.at(PATH, 'c'), 2048)).to.throw('Disk quota exceeded');
-    const [dd = '', ...argv] = write(world.at(PATH, 'd'), 2048);
-    runProgram(dd, ...argv);
-    expect(statSync(world.at(PATH, 'd')).size).to.equal(2 ** 21);
-  });
-});

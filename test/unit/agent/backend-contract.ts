@@ -60,7 +60,7 @@ export function itKeepsTheContract(implementation: Implementation): void {
       expect(ownerAt(world.at('shop')).mode).to.equal(0o700);
     });
 
-    for (const mask of [0, 0o077, 0o777]) {
+    for (const mask of implementation.crashesAt ? [0o777] : [0, 0o077, 0o777]) {
       given(`sets modes exactly with the umask ${mask.toString(8)}`, async (world, backend) => {
         await withUmask(mask, () => backend.make(PATH, wanted));
         expect(ownerAt(world.at(PATH))).to.deep.equal(OWNER);
@@ -71,7 +71,7 @@ export function itKeepsTheContract(implementation: Implementation): void {
     given('sets every mode there is', async (world, backend) => {
       await backend.make(PATH, wanted);
       // A mount is looked up before each: there, every bit is tried in several company.
-      const step = implementation.isMounted ? 19 : 1;
+      const step = implementation.crashesAt ? 251 : implementation.isMounted ? 19 : 1;
       for (let mode = 0; mode <= 0o777; mode += step) {
         await backend.own(PATH, { uid: mode, gid: 999_999 - mode, mode });
         expect(ownerAt(world.at(PATH))).to.deep.equal({ uid: mode, gid: 999_999 - mode, mode });
@@ -143,7 +143,7 @@ export function itKeepsTheContract(implementation: Implementation): void {
     });
 
     given('makes a volume while its siblings come and go', async (world, backend) => {
-      for (let round = 0; round < (implementation.isSlow ? 2 : 25); round++) {
+      for (let round = 0; round < (implementation.crashesAt ? 2 : 25); round++) {
         await Promise.all([backend.discard(SIBLING), backend.make(PATH, wanted)]);
         expect(ownerAt(world.at(PATH))).to.deep.equal(OWNER);
         expect(ownerAt(world.at('shop/Test.GameServer')).mode).to.equal(0o755);
@@ -158,6 +158,6 @@ export function itKeepsTheContract(implementation: Implementation): void {
     });
 
     itKeepsSizes(ground);
-    if (!implementation.isSlow) itSurvivesCrashes(ground);
+    itSurvivesCrashes(ground);
   });
 }

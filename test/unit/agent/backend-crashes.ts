@@ -15,7 +15,7 @@ import { crashEverywhere, namesBelow, PATH, type World } from './disk-world.ts';
 /** What holds when the agent dies before any of its effects, and comes again. */
 export function itSurvivesCrashes(ground: Ground): void {
   const { implementation, size, wanted } = ground;
-  const { prepare, open, reboot } = implementation;
+  const { prepare, open, reboot, crashesAt: only } = implementation;
 
   const withData = async (world: World) => {
     await prepare(world);
@@ -32,6 +32,7 @@ export function itSurvivesCrashes(ground: Ground): void {
   describe('when the agent dies anywhere', () => {
     it('makes the volume at the second attempt', async () => {
       const effects = await crashEverywhere({
+        only,
         prepare,
         run: async (world, hook) => (await open(world, hook)).make(PATH, wanted),
         async check(world, crashedAt) {
@@ -48,6 +49,7 @@ export function itSurvivesCrashes(ground: Ground): void {
 
     it('discards what was half made', async () => {
       await crashEverywhere({
+        only,
         prepare,
         run: async (world, hook) => (await open(world, hook)).make(PATH, wanted),
         again: async (world) => expect(await (await open(world)).discard(PATH)).to.equal(true),
@@ -59,6 +61,7 @@ export function itSurvivesCrashes(ground: Ground): void {
 
     it('retires the volume at the second attempt, and has it whole at one place all the time', async () => {
       await crashEverywhere({
+        only,
         prepare: withData,
         run: async (world, hook) => (await open(world, hook)).retire(PATH, TRASHED),
         async check(world, crashedAt) {
@@ -70,6 +73,7 @@ export function itSurvivesCrashes(ground: Ground): void {
 
     it('discards the volume at the second attempt', async () => {
       await crashEverywhere({
+        only,
         prepare: async (world) => {
           await prepare(world);
           await (await open(world)).make(PATH, wanted);
@@ -81,6 +85,7 @@ export function itSurvivesCrashes(ground: Ground): void {
 
     it('brings the volume back into its place at the second attempt', async () => {
       await crashEverywhere({
+        only,
         prepare: async (world) => {
           await withData(world);
           reboot?.(world);
@@ -97,6 +102,7 @@ export function itSurvivesCrashes(ground: Ground): void {
 
     it('discards nothing that holds data, be it in its place or not', async () => {
       await crashEverywhere({
+        only,
         prepare: async (world) => {
           await withData(world);
           if ((await open(world)).traits.survivesReboot) reboot?.(world);
@@ -113,6 +119,7 @@ export function itSurvivesCrashes(ground: Ground): void {
       if (implementation.cannotGrow) return;
       const most = size * 1.5;
       await crashEverywhere({
+        only,
         prepare: withData,
         run: async (world, hook) => (await open(world, hook)).grow(PATH, size * 2),
         check(world, crashedAt) {

@@ -29,8 +29,8 @@ export interface Implementation {
   readonly size?: number;
   /** How many volumes are made at once; 20 by default. */
   readonly many?: number;
-  /** Where making a volume takes so long that crashes are left to others of its kind. */
-  readonly isSlow?: true;
+  /** The effects to die before, where making a volume takes so long that not all can be tried. */
+  readonly crashesAt?: (effect: string) => boolean;
   readonly options?: VolumeOptions;
   /** Where volumes are mounts of their own. */
   readonly isMounted?: true;

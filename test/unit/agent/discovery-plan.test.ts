@@ -266,7 +266,11 @@ describe('the plan for a disk', () => {
       [
         'is let go where a crash came after that',
         { ...asked, record: { ...cleaning, state: 'clean' } },
-        ['release volume-1 as released', 'forget'],
+        [
+          'release volume-1 as released',
+          'forget',
+          'VolumeReclaimed: all data at /mnt/disks/one on node n1 is removed',
+        ],
       ],
       [
         'stays where it cannot be cleaned',

@@ -146,6 +146,8 @@ export async function crashEverywhere(story: {
   /** After the crash; the same again by default. */
   readonly again?: (world: World, before: BeforeEffect) => Promise<unknown>;
   readonly check: (world: World, crashedAt: string) => Promise<void> | void;
+  /** Effects to die before, where all of them would take too long. */
+  readonly only?: ((effect: string) => boolean) | undefined;
 }): Promise<string[]> {
   const effects: string[] = [];
   await inWorld(async (world) => {
@@ -154,6 +156,7 @@ export async function crashEverywhere(story: {
     await story.check(world, 'nowhere');
   });
   for (const [index, effect] of effects.entries()) {
+    if (story.only?.(effect) === false) continue;
     await inWorld(async (world) => {
       await story.prepare(world);
       await story.run(world, crashAfter(index)).then(

@@ -27,7 +27,7 @@ describe('what quota tools print', () => {
       ['    0 --------------e----P-- P\n', { id: 0, isInherited: true }],
     ];
     for (const [printed, membership] of rows) expect(parseMembership(printed)).to.deep.equal(membership);
-    expect(() => parseMembership('nothing')).to.throw('lsattr printed "nothing"');
+    expect(() => parseMembership('nothing')).to.throw('`lsattr -d -p` failed: "nothing" names no project');
   });
 
   it('btrfs: what is in a subvolume, and where it ends', () => {

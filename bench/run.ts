@@ -10,6 +10,8 @@ import { tableText } from './frame/table.ts';
 interface Entry {
   readonly about: string;
   readonly takes: string;
+  /** It mounts, or gives files to others. */
+  readonly needsRoot?: true;
   readonly load: () => Promise<Bench>;
 }
 
@@ -20,19 +22,22 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     load: () => import('./core.ts'),
   },
   backends: {
-    about: 'a volume made and deleted by each backend, beside mkfs, mount and the like by hand (as root)',
+    about: 'a volume made and deleted by each backend, beside mkfs, mount and the like by hand',
     takes: '1 to 3 min',
+    needsRoot: true,
     load: () => import('./backends.ts'),
   },
   bound: {
     about: 'from a StatefulSet to all its claims Bound, beside volumes made by hand beforehand',
     takes: '5 to 10 min',
+    needsRoot: true,
     load: () => import('./bound.ts'),
   },
   memory: {
     about:
       'what the shipped agent and webhook take of memory: idle, at work, after a day of coming and going',
     takes: '4 min a backend',
+    needsRoot: true,
     load: () => import('./memory.ts'),
   },
   admission: {
@@ -48,6 +53,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   scale: {
     about: 'the same claims on ever more nodes, each with an agent (--replicas: how many claims)',
     takes: '1 h',
+    needsRoot: true,
     load: () => import('./scale.ts'),
   },
 };
@@ -86,7 +92,10 @@ const command = new Command('npm run bench --')
     'after',
     `
 ${Object.entries(BENCHES)
-  .map(([name, { about, takes }]) => `  ${name.padEnd(10)}${about}; ${takes}`)
+  .map(
+    ([name, { about, takes, needsRoot }]) =>
+      `  ${name.padEnd(10)}${about}; ${takes}${needsRoot ? ', as root' : ''}`,
+  )
   .join('\n')}
 
 Examples:
@@ -105,7 +114,12 @@ for (const name of command.processedArgs[0] as string[]) {
 }
 
 async function runBench(name: string): Promise<void> {
-  const { takes, load } = BENCHES[name]!;
+  const { takes, needsRoot, load } = BENCHES[name]!;
+  if (needsRoot && process.getuid?.() !== 0) {
+    console.error(`bench ${name}: it makes volumes, and needs root; run it as root`);
+    process.exitCode = 2;
+    return;
+  }
   const progress = new Progress(`bench ${name}`, `expected ${takes}`);
   try {
     const { measure } = await load();

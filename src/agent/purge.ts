@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { VolumePath } from '../tars/host-path.ts';
 import type { AgentApi } from './agent-api.ts';
+import type { Found } from './backends/backend.ts';
 import { Backends } from './backends/backends.ts';
 import { Ledger } from './ledger.ts';
 import { type ToolsOptions, Tools } from './os/tools.ts';
@@ -43,12 +44,16 @@ export async function purge({ pool, path, volumes, api, tools, isTrial }: PurgeO
   }
   const backends = await Backends.open({ pool, tools: new Tools(tools), memoryBytes: 0 });
   const backend = backends.get((entry?.storage ?? PLAIN).backend);
-  const found = await backend.inspect(path);
-  if (found.kind === 'absent') throw new PurgeRefused(`there is no ${path}`);
-  if (found.kind === 'blocked') throw new PurgeRefused(found.why);
-  if (found.kind === 'mounted')
-    throw new PurgeRefused(`something is mounted at or below ${path}; unmount it first`);
+  const why = reasonAgainst(path, await backend.inspect(path));
+  if (why !== undefined) throw new PurgeRefused(why);
   if (isTrial) return;
   await backend.retire(path, `purged-${randomUUID()}`);
   await ledger.remove(path);
+}
+
+/** Undefined where what is there can go. */
+function reasonAgainst(path: VolumePath, found: Found): string | undefined {
+  if (found.kind === 'absent') return `there is no ${path}`;
+  if (found.kind === 'blocked') return found.why;
+  return found.kind === 'mounted' ? `something is mounted at or below ${path}; unmount it first` : undefined;
 }

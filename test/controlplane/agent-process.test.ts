@@ -166,10 +166,9 @@ describe('tlv agent', function () {
     await plane.addNodes(['node-4']);
     const [first, other] = [join(folder, 'root'), join(folder, 'missing')];
     startAt(first, 'node-4', `--root=${other}`);
-    await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
-    expect((await get('/readyz')).text).to.equal(
-      `[+] agent\n[!] root ${other}: cannot open the root ${other}: it is not there\n[+] shutdown\nready\n`,
-    );
+    const said = `[+] agent\n[!] root ${other}: cannot open the root ${other}: it is not there\n[+] shutdown\nready\n`;
+    await waitFor('it to have looked at both', async () => (await get('/readyz')).text === said);
+    expect((await get('/readyz')).status).to.equal(200);
     const { text } = await get('/metrics');
     expect(text).to.include(`tlv_agent_pool_healthy{root="${first}"} 1\n`);
     expect(text).to.include(`tlv_agent_pool_healthy{root="${other}"} 0\n`);

@@ -35,7 +35,7 @@ const classOf = (name: string, provisioner: string, root: string) => ({
 });
 
 describe('an agent with two roots', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   this.slow(15_000);
   let served: Served;
   let first: string;

@@ -124,6 +124,8 @@ async function runBench(name: string): Promise<void> {
   try {
     const { measure } = await load();
     const machine = thisMachine();
+    if (machine.load > 1)
+      console.error(`bench ${name}: load average ${machine.load}: something else runs here`);
     const measured = await measure(options, (line) => progress.stage(line));
     const date = new Date().toISOString().slice(0, 10);
     const result: Result = { bench: name, command: commandText(name), date, machine, ...measured };

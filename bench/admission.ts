@@ -63,7 +63,7 @@ interface Asked {
 }
 
 export async function measure({ quick, rounds }: BenchOptions, say: Say): Promise<Measured> {
-  const pace: Pace = { seconds: quick ? 1 : 4, warmUp: 1, counted: rounds ?? (quick ? 1 : 3) };
+  const pace: Pace = { seconds: quick ? 1 : 3, warmUp: 1, counted: rounds ?? (quick ? 1 : 3) };
   const cannon = await installPeer(AUTOCANNON, say);
   const folder = mkdtempSync(join(tmpdir(), 'tlv-admission-'));
   const shipped = await Shipped.make();

@@ -10,7 +10,7 @@ import { storagePrograms } from '../test/storage/programs.ts';
 import { CASES, type Case, pathAt } from './backends/cases.ts';
 import { Deleter } from './backends/deleter.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
-import type { Chart, Group } from './frame/chart.ts';
+import { type Chart, type Group, OURS } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
 import { type Contender, inTurn } from './frame/turns.ts';
 
@@ -110,7 +110,7 @@ function byBackend(one: Case, backend: Backend, deleter: Deleter): Contender<Tim
   const owner = { uid: 1000, gid: 1000, mode: 0o750 };
   const { size, options } = one;
   return {
-    name: 'backend',
+    name: OURS,
     measure: async (round) => {
       const path = pathAt(round);
       const create = await timed(() => backend.make(path, { owner, size, ...(options ? { options } : {}) }));

@@ -4,7 +4,7 @@ import { type GroundOptions, openGround } from './bound/ground.ts';
 import { type Bound, Trial } from './bound/trial.ts';
 import { perClaimText, type Requests, total } from './cluster/requests.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
-import type { Bar, Chart } from './frame/chart.ts';
+import { type Bar, type Chart, OURS } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
 import { inTurn } from './frame/turns.ts';
 
@@ -17,7 +17,6 @@ import { inTurn } from './frame/turns.ts';
  */
 
 const FLOOR = 'made by hand beforehand';
-const OURS = 't-local-volume';
 const REPLICAS = [50, 200, 1000];
 const MAX_PODS_A_NODE = 100;
 const FEW_NODES = 10;

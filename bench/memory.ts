@@ -3,7 +3,7 @@ import { INSTALLED } from '../src/commands/installed.ts';
 import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { ControlPlane } from '../test/controlplane/control-plane.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
-import type { Bar, Chart } from './frame/chart.ts';
+import { type Bar, type Chart, OURS } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
 import { AgentUnderWatch } from './memory/agent.ts';
 import { WebhookUnderWatch } from './memory/webhook.ts';
@@ -173,6 +173,6 @@ const startChart = (bare: Watched, programs: readonly Watched[]): Chart => ({
   unit: 's',
   groups: programs.map(({ name, secondsToReady }) => ({
     name,
-    bars: [barOf(FLOOR, bare.secondsToReady), barOf('t-local-volume', secondsToReady)],
+    bars: [barOf(FLOOR, bare.secondsToReady), barOf(OURS, secondsToReady)],
   })),
 });

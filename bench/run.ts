@@ -4,12 +4,14 @@ import { Command, InvalidArgumentError } from 'commander';
 import { Progress } from '../scripts/progress.ts';
 import type { Bench, BenchOptions, Result } from './frame/bench.ts';
 import { machineText, thisMachine } from './frame/machine.ts';
-import { RESULTS, writeResult } from './frame/results.ts';
+import { readResult, RESULTS, writeResult } from './frame/results.ts';
 import { tableText } from './frame/table.ts';
 
 interface Entry {
   readonly about: string;
   readonly takes: string;
+  /** It mounts, or gives files to others. */
+  readonly needsRoot?: true;
   readonly load: () => Promise<Bench>;
 }
 
@@ -20,19 +22,22 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     load: () => import('./core.ts'),
   },
   backends: {
-    about: 'a volume made and deleted by each backend, beside mkfs, mount and the like by hand (as root)',
+    about: 'a volume made and deleted by each backend, beside mkfs, mount and the like by hand',
     takes: '1 to 3 min',
+    needsRoot: true,
     load: () => import('./backends.ts'),
   },
   bound: {
     about: 'from a StatefulSet to all its claims Bound, beside volumes made by hand beforehand',
     takes: '5 to 10 min',
+    needsRoot: true,
     load: () => import('./bound.ts'),
   },
   memory: {
     about:
       'what the shipped agent and webhook take of memory: idle, at work, after a day of coming and going',
     takes: '4 min a backend',
+    needsRoot: true,
     load: () => import('./memory.ts'),
   },
   admission: {
@@ -48,11 +53,13 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   scale: {
     about: 'the same claims on ever more nodes, each with an agent (--replicas: how many claims)',
     takes: '1 h',
+    needsRoot: true,
     load: () => import('./scale.ts'),
   },
 };
 
 interface CommandOptions extends BenchOptions {
+  readonly again: boolean;
   readonly output: string;
 }
 
@@ -79,12 +86,16 @@ const command = new Command('npm run bench --')
   .option('--backends <names>', 'backends, bound, memory: which, such as directory,tmpfs', (text) =>
     text.split(','),
   )
+  .option('--again', 'measure nothing: draw picture and page anew from the figures that are there', false)
   .option('--output <folder>', 'where JSON and pictures go; docs/performance.md shows those in bench/results')
   .addHelpText(
     'after',
     `
 ${Object.entries(BENCHES)
-  .map(([name, { about, takes }]) => `  ${name.padEnd(10)}${about}; ${takes}`)
+  .map(
+    ([name, { about, takes, needsRoot }]) =>
+      `  ${name.padEnd(10)}${about}; ${takes}${needsRoot ? ', as root' : ''}`,
+  )
   .join('\n')}
 
 Examples:
@@ -95,16 +106,26 @@ Nothing else should run meanwhile.`,
   )
   .parse();
 
-const { output, ...options } = command.opts<CommandOptions>();
+const { output, again, ...options } = command.opts<CommandOptions>();
 const folder = resolve(output ?? (options.quick ? 'dist/bench' : RESULTS));
-for (const name of command.processedArgs[0] as string[]) await runBench(name);
+for (const name of command.processedArgs[0] as string[]) {
+  if (again) writeResult(readResult(name, folder), folder);
+  else await runBench(name);
+}
 
 async function runBench(name: string): Promise<void> {
-  const { takes, load } = BENCHES[name]!;
+  const { takes, needsRoot, load } = BENCHES[name]!;
+  if (needsRoot && process.getuid?.() !== 0) {
+    console.error(`bench ${name}: it makes volumes, and needs root; run it as root`);
+    process.exitCode = 2;
+    return;
+  }
   const progress = new Progress(`bench ${name}`, `expected ${takes}`);
   try {
     const { measure } = await load();
     const machine = thisMachine();
+    if (machine.load > 1)
+      console.error(`bench ${name}: load average ${machine.load}: something else runs here`);
     const measured = await measure(options, (line) => progress.stage(line));
     const date = new Date().toISOString().slice(0, 10);
     const result: Result = { bench: name, command: commandText(name), date, machine, ...measured };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { freePorts } from '../../test/controlplane/ports.ts';
+import { OURS } from '../frame/chart.ts';
 import { installPeer } from '../peers.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
@@ -77,7 +78,7 @@ export const CONTENDERS: readonly Contender[] = [
   floor('https, constant answer', 'floor-https.ts'),
   floor(EXPRESS, 'floor-express.ts'),
   {
-    name: 't-local-volume',
+    name: OURS,
     path: '/mutate',
     readyPath: '/readyz',
     argv: async ({ shipped, files, kubeconfig }, port) =>

@@ -1,5 +1,8 @@
 import type { Figure } from './statistics.ts';
 
+/** What the product is called among the contenders. */
+export const OURS = 't-local-volume';
+
 /** One thing that was measured of one contender. */
 export interface Bar {
   /** The contender. */

@@ -9,6 +9,9 @@ const ROOT = join(import.meta.dirname, '../..');
 export const RESULTS = join(ROOT, 'bench/results');
 export const PAGE = join(ROOT, 'docs/performance.md');
 
+export const readResult = (bench: string, folder: string): Result =>
+  JSON.parse(readFileSync(join(folder, `${bench}.json`), 'utf8')) as Result;
+
 /** Writes a run as JSON and as a picture; returns the names of the files. */
 export function writeResult(result: Result, folder: string): string[] {
   mkdirSync(folder, { recursive: true });

@@ -1,7 +1,10 @@
-import { type Bar, type Chart, contendersOf, type Group, numberText, ratioOf } from './chart.ts';
+import { type Bar, type Chart, contendersOf, type Group, numberText, OURS, ratioOf } from './chart.ts';
 
-/** Told apart without colours as well: by lightness. */
-const COLOURS = ['#9aa5b1', '#1f6feb', '#e69f00', '#117733', '#aa4499', '#882255'];
+/** The product and what it is compared with look the same on every picture. */
+const OURS_COLOUR = '#1f6feb';
+const FLOOR_COLOUR = '#9aa5b1';
+/** Of the others, told apart without colours as well: by lightness. */
+const COLOURS = ['#e69f00', '#117733', '#aa4499', '#661100', '#88ccee', '#332288'];
 const WIDTH = 760;
 const MARGIN = 16;
 const NAMES_WIDTH = 180;
@@ -39,9 +42,9 @@ export function svgText(charts: readonly Chart[]): string {
 function drawChart(chart: Chart, start: number): { text: string; bottom: number } {
   const lines = [textAt(MARGIN, start + 14, titleOf(chart), 'font-weight="bold" font-size="14"')];
   let top = start + TITLE_HEIGHT;
-  const names = contendersOf(chart);
-  for (const [index, name] of names.entries()) {
-    lines.push(rectangle(MARGIN, top - 2, 12, 12, colourOf(index)), textAt(MARGIN + 20, top + 9, name));
+  const colours = coloursOf(chart);
+  for (const [name, colour] of colours) {
+    lines.push(rectangle(MARGIN, top - 2, 12, 12, colour), textAt(MARGIN + 20, top + 9, name));
     top += LEGEND_STEP;
   }
   const widthOf = scaleOf(chart);
@@ -49,7 +52,7 @@ function drawChart(chart: Chart, start: number): { text: string; bottom: number 
     top += GROUP_GAP;
     lines.push(textAt(MARGIN, top + 12, group.name));
     for (const bar of group.bars) {
-      lines.push(...drawBar({ chart, group, bar, top, widthOf, colour: colourOf(names.indexOf(bar.name)) }));
+      lines.push(...drawBar({ chart, group, bar, top, widthOf, colour: colours.get(bar.name)! }));
       top += BAR_STEP;
     }
   }
@@ -108,7 +111,17 @@ const smallestOf = (chart: Chart): number =>
 
 const figuresOf = ({ groups }: Chart) => groups.flatMap(({ bars }) => bars.map(({ figure }) => figure));
 
-const colourOf = (index: number): string => COLOURS[index % COLOURS.length]!;
+function coloursOf(chart: Chart): ReadonlyMap<string, string> {
+  const given = new Map([
+    [OURS, OURS_COLOUR],
+    ...(chart.floor ? [[chart.floor, FLOOR_COLOUR] as const] : []),
+  ]);
+  const names = contendersOf(chart);
+  const others = names.filter((name) => !given.has(name));
+  return new Map(
+    names.map((name) => [name, given.get(name) ?? COLOURS[others.indexOf(name) % COLOURS.length]!]),
+  );
+}
 
 const rectangle = (x: number, y: number, width: number, height: number, fill: string): string =>
   `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="${fill}"/>`;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { Result } from '../../../bench/frame/bench.ts';
 import { type Chart, numberText } from '../../../bench/frame/chart.ts';
 import { sectionText, withSection } from '../../../bench/frame/page.ts';
-import { PAGE, RESULTS } from '../../../bench/frame/results.ts';
+import { PAGE, readResult, RESULTS } from '../../../bench/frame/results.ts';
 import { figureOf, quantile } from '../../../bench/frame/statistics.ts';
 import { svgText } from '../../../bench/frame/svg.ts';
 import { tableText } from '../../../bench/frame/table.ts';
@@ -130,7 +130,7 @@ describe('a run of a bench', () => {
     const files = readdirSync(RESULTS).filter((file) => file.endsWith('.json'));
     expect(files).to.include('core.json');
     for (const file of files) {
-      const result = JSON.parse(readFileSync(join(RESULTS, file), 'utf8')) as Result;
+      const result = readResult(file.replace('.json', ''), RESULTS);
       expect(page).to.include(sectionText(result));
       expect(readFileSync(join(RESULTS, `${result.bench}.svg`), 'utf8')).to.equal(svgText(result.charts));
     }

@@ -226,8 +226,9 @@ export class World {
   async untilBound(uid: string, { data }: { data: boolean }): Promise<void> {
     await this.until('the claim to be bound', () => this.#isBound(uid));
     const found = treeLines(join(this.root, PATH), isOfFilesystem);
-    if (this.#options.backend) found.push(...this.#mounts().filter((line) => line !== MOUNTED));
+    const isInPlace = this.#options.backend === undefined || this.#mounts().includes(MOUNTED);
     const wrong = differences(data ? dataLines(this.#folder) : [], found);
+    if (!isInPlace) wrong.push('nothing is mounted there');
     if (wrong.length > 0)
       throw new Error(`when its claim was bound, the directory was not as expected: ${wrong.join('; ')}`);
   }

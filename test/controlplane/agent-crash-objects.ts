@@ -20,7 +20,7 @@ export interface ClaimAsked {
 }
 
 /** Of every claim. */
-export const REQUEST = '8Mi';
+const REQUEST = '8Mi';
 
 const LABELS = {
   'tars.io/ServerApp': 'Test',

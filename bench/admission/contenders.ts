@@ -56,6 +56,25 @@ const floor = (name: string, file: string): Contender => ({
   ],
 });
 
+const webhook = (name: string, ...flags: readonly string[]): Contender => ({
+  name,
+  path: '/mutate',
+  readyPath: '/readyz',
+  argv: async ({ shipped, files, kubeconfig }, port) => {
+    const [node, ...args] = shipped.argv(
+      'webhook',
+      `--port=${port}`,
+      '--metrics-port=0',
+      '--bind-address=127.0.0.1',
+      `--tls-cert-file=${files.cert}`,
+      `--tls-private-key-file=${files.key}`,
+      `--kubeconfig=${kubeconfig}`,
+      '--shutdown-delay=0',
+    );
+    return [node, ...flags, ...args];
+  },
+});
+
 const PEPR_PATH = 'bench';
 
 const pepr = (version: string): Contender => ({
@@ -77,22 +96,9 @@ const pepr = (version: string): Contender => ({
 export const CONTENDERS: readonly Contender[] = [
   floor('https, constant answer', 'floor-https.ts'),
   floor(EXPRESS, 'floor-express.ts'),
-  {
-    name: OURS,
-    path: '/mutate',
-    readyPath: '/readyz',
-    argv: async ({ shipped, files, kubeconfig }, port) =>
-      shipped.argv(
-        'webhook',
-        `--port=${port}`,
-        '--metrics-port=0',
-        '--bind-address=127.0.0.1',
-        `--tls-cert-file=${files.cert}`,
-        `--tls-private-key-file=${files.key}`,
-        `--kubeconfig=${kubeconfig}`,
-        '--shutdown-delay=0',
-      ),
-  },
+  webhook(OURS),
+  // Node lets its young generation grow under load, and with it the memory of the process.
+  webhook(`${OURS}, semi-space of 2 MB`, '--max-semi-space-size=2'),
   pepr('20.0.0'),
   pepr('1.1.4'),
 ];

@@ -132,7 +132,7 @@ describe('tlv sweep', function () {
   const settled = () =>
     waitFor('the controllers to be done', async () => {
       const before = JSON.stringify(await everything());
-      await sleep(1000);
+      await sleep(4000);
       const after = await everything();
       return JSON.stringify(after) === before && after;
     });

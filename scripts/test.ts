@@ -35,7 +35,12 @@ const TIERS: readonly Tier[] = [
   },
   { name: 'image', argv: [...MOCHA, 'test/image/**/*.test.ts'], mocha: true },
   { name: 'node', argv: ['sh', 'test/node/isolated.sh', ...MOCHA, 'test/node/**/*.test.ts'], mocha: true },
-  { name: 'guest', argv: [...MOCHA, 'test/guest/*.test.ts'], mocha: true },
+  // Two guests: each keeps one processor busy.
+  {
+    name: 'guest',
+    argv: [...MOCHA, '--parallel', '--jobs=2', 'test/guest/*.test.ts'],
+    mocha: true,
+  },
   { name: 'demo', argv: [...MOCHA, 'test/demo/**/*.test.ts'], mocha: true },
 ];
 

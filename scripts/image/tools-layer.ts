@@ -8,6 +8,7 @@ export const PROGRAMS = [
   'mount',
   'umount',
   'losetup',
+  'blkid',
   'fallocate',
   'chattr',
   'lsattr',

@@ -8,6 +8,8 @@ export interface Place {
   /** Each has its own: what is offered is offered by every agent that serves the class. */
   readonly className: string;
   readonly way: 'on-demand' | 'per-node';
+  /** Of the class: how its volumes are kept. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ClaimAsked {
@@ -16,6 +18,9 @@ export interface ClaimAsked {
   readonly isRouted?: boolean;
   readonly volumeName?: string;
 }
+
+/** Of every claim. */
+const REQUEST = '8Mi';
 
 const LABELS = {
   'tars.io/ServerApp': 'Test',
@@ -43,7 +48,7 @@ export function claimObject(
     spec: {
       accessModes: ['ReadWriteOnce'],
       storageClassName: className,
-      resources: { requests: { storage: '1Mi' } },
+      resources: { requests: { storage: REQUEST } },
       selector: { matchLabels: labels },
       ...(volumeName === undefined ? {} : { volumeName }),
     },
@@ -86,11 +91,13 @@ export const nodeObject = (name: string) => ({
   metadata: { name, labels: { [HOSTNAME]: name } },
 });
 
-export const classObject = ({ className, way }: Place, reclaimPolicy: string) => ({
+export const classObject = ({ className, way, parameters }: Place, reclaimPolicy: string) => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
   metadata: { name: className },
   provisioner: way === 'on-demand' ? 'local.tars.io' : 'kubernetes.io/no-provisioner',
+  ...(parameters ? { parameters } : {}),
+  allowVolumeExpansion: true,
   volumeBindingMode: 'WaitForFirstConsumer',
   reclaimPolicy,
 });

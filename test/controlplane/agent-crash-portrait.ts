@@ -5,6 +5,7 @@ import type { LedgerEntry } from '../../src/agent/ledger-entry.ts';
 import { Ledger, ledgerFileOf } from '../../src/agent/ledger.ts';
 import { findOrphans } from '../../src/agent/orphans.ts';
 import { Pool } from '../../src/agent/pool.ts';
+import { volumeHash } from '../../src/agent/volume-hash.ts';
 import type { Claim, Volume } from './agent-crash-view.ts';
 
 /**
@@ -97,16 +98,27 @@ export function entryLine(path: string, state: string, claimUid: string, owner: 
 export function stateLines(root: string): string[] {
   const state = join(root, '.tlv');
   if (!existsSync(state)) return ['no pool'];
-  const names = readdirSync(state).filter((name) => !HEALTHY.includes(name));
+  const names = readdirSync(state).filter((name) => ![...HEALTHY, IMAGES].includes(name));
   const missing = HEALTHY.filter((name) => !existsSync(join(state, name)));
   const ledger = existsSync(join(state, 'ledger')) ? readdirSync(join(state, 'ledger')) : [];
   const trash = existsSync(join(state, 'trash')) ? readdirSync(join(state, 'trash')) : [];
   return [
     ...names.map((name) => `.tlv has ${name}`),
     ...missing.map((name) => `.tlv has no ${name}`),
+    ...imagesIn(state),
     ...trash.map((name) => `the trash has ${name}`),
     ...ledger.map((file) => ledgerLine(join(state, 'ledger', file), file)),
   ];
+}
+
+/** Of the backend loop, once there was one; what is in it is what counts. */
+const IMAGES = 'images';
+
+export const imageLine = (path: string): string => `image ${volumeHash(path)}.img`;
+
+function imagesIn(state: string): string[] {
+  const folder = join(state, IMAGES);
+  return existsSync(folder) ? readdirSync(folder).map((name) => `image ${name}`) : [];
 }
 
 const HEALTHY = ['format.json', 'ledger', 'pool.json', 'reserve', 'trash'];

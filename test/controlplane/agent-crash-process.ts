@@ -32,7 +32,7 @@ class DoomedAgent {
       settings: { ...DEFAULT_SETTINGS, classes: parseClasses(plan.classes) },
       reserve: Reserve.parse(plan.reserve)!,
       tools: { path: '/usr/sbin:/usr/bin:/sbin:/bin' },
-      memoryBytes: 0,
+      memoryBytes: 2 ** 30,
       lookUpMs: 600_000,
       maxDeleteRate: 100_000,
       requireMountPoint: false,

@@ -15,6 +15,8 @@ export interface Scenario {
 }
 
 export const NOTHING: Expected = {};
+/** Bytes that a claim asks for once it asks for more. */
+export const LARGER = '16Mi';
 export const OWNED = {
   'tars.io/LocalVolumeUID': '1000',
   'tars.io/LocalVolumeGID': '1001',

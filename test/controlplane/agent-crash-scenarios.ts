@@ -1,5 +1,6 @@
 import { MEANWHILE } from './agent-crash-meanwhile.ts';
 import {
+  LARGER,
   NOTHING,
   OWNED,
   pending,
@@ -161,6 +162,50 @@ const firstStart: Scenario = {
   },
 };
 
+const inImage: Scenario = {
+  name: 'an image: mounted, served, owner changed, reclaimed, served anew',
+  world: { backend: 'loop' },
+  play: async (world) => {
+    world.arm();
+    const uid = await serveWithData(world);
+    await world.patchClaim({ annotations: OWNED });
+    await world.settle(served(uid, { data: true, directory: '1000:1001 775' }));
+    await world.deleteClaim();
+    await world.settle(NOTHING);
+    return settled(world, served(await serve(world)));
+  },
+};
+
+const inMemory: Scenario = {
+  name: 'in memory: mounted, served, expanded, reclaimed',
+  world: { backend: 'tmpfs' },
+  play: async (world) => {
+    world.arm();
+    const uid = await serveWithData(world);
+    await world.settle(served(uid, { data: true }));
+    await world.expand(LARGER);
+    await world.settle(served(uid, { data: true }));
+    await world.deleteClaim();
+    return settled(world, NOTHING);
+  },
+};
+
+const imageKept: Scenario = {
+  name: 'an image of policy Retain: kept in its place, and adopted by another claim',
+  world: { backend: 'loop', reclaimPolicy: 'Retain' },
+  play: async (world) => {
+    const uid = await serveWithData(world);
+    await world.deleteClaim();
+    await world.untilReleased();
+    world.arm();
+    await world.deleteVolume();
+    await world.settle(kept(uid));
+    const next = await world.claim({ annotations: { 'local.tars.io/adopt': 'true' } });
+    await world.untilBound(next, { data: true });
+    return settled(world, served(next, { data: true }));
+  },
+};
+
 function isHandedBack(world: World): boolean {
   const claim = world.claimNow();
   return (
@@ -180,5 +225,8 @@ export const SCENARIOS: readonly Scenario[] = [
   handedBack,
   roomGone,
   adopted,
+  inImage,
+  inMemory,
+  imageKept,
   ...MEANWHILE,
 ];

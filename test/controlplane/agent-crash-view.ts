@@ -18,7 +18,7 @@ export interface Volume extends KubeObject {
 
 export interface Claim extends KubeObject {
   readonly spec: { readonly volumeName?: string };
-  readonly status?: { readonly phase?: string };
+  readonly status?: { readonly phase?: string; readonly capacity?: { readonly storage: string } };
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   differences,
   entryLine,
   FINALIZER,
+  imageLine,
   orphanLines,
   stateLines,
   treeLines,
@@ -31,6 +32,7 @@ import {
 } from './agent-crash-objects.ts';
 import { type Claim, CLAIMS, type ClusterView, type Volume, VOLUMES } from './agent-crash-view.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { loopsBelow, loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
 
 const MERGE = 'application/merge-patch+json';
 /** It covers the time that others in the same process take to come to their points. */
@@ -60,6 +62,8 @@ export interface WorldOptions {
   readonly node: string;
   readonly reclaimPolicy?: string | undefined;
   readonly way?: 'on-demand' | 'per-node' | undefined;
+  /** A backend that mounts, where it is not plain directories. */
+  readonly backend?: 'loop' | 'tmpfs' | undefined;
   /** Nothing was ever done at its root. */
   readonly isNew?: boolean | undefined;
   readonly reserve?: string | undefined;
@@ -88,8 +92,9 @@ export class World {
     this.#folder = join(options.folder, options.node);
     this.root = join(this.#folder, 'root');
     this.log = join(options.folder, `${options.node}.log`);
-    const { node, way = 'on-demand' } = options;
-    this.#place = { node, way, className: `class-${node}` };
+    const { node, way = 'on-demand', backend } = options;
+    const parameters = backend && { backend };
+    this.#place = { node, way, className: `class-${node}`, parameters };
   }
 
   static async make(options: WorldOptions): Promise<World> {
@@ -125,6 +130,16 @@ export class World {
 
   async patchClaim(metadata: object): Promise<void> {
     await this.#call('PATCH', `${CLAIMS}/${this.node}`, { metadata }, MERGE);
+  }
+
+  /** The claim asks for that much from now on. */
+  async expand(storage: string): Promise<void> {
+    const spec = { resources: { requests: { storage } } };
+    await this.#call('PATCH', `${CLAIMS}/${this.node}`, { spec }, MERGE);
+    await this.until(
+      `the claim to hold ${storage}`,
+      () => this.claimNow()?.status?.capacity?.storage === storage,
+    );
   }
 
   /** Returns when it is gone. */
@@ -210,8 +225,10 @@ export class World {
   /** A server starts in that very moment: what is in the directory must be there already, and nothing else. */
   async untilBound(uid: string, { data }: { data: boolean }): Promise<void> {
     await this.until('the claim to be bound', () => this.#isBound(uid));
-    const found = treeLines(join(this.root, PATH));
+    const found = treeLines(join(this.root, PATH), isOfFilesystem);
+    const isInPlace = this.#options.backend === undefined || this.#mounts().includes(MOUNTED);
     const wrong = differences(data ? dataLines(this.#folder) : [], found);
+    if (!isInPlace) wrong.push('nothing is mounted there');
     if (wrong.length > 0)
       throw new Error(`when its claim was bound, the directory was not as expected: ${wrong.join('; ')}`);
   }
@@ -290,6 +307,10 @@ export class World {
     await plane.api('DELETE', `/apis/storage.k8s.io/v1${system}/csistoragecapacities?${selector}`);
     await plane.api('DELETE', `${CLASSES}/${this.#place.className}`);
     await plane.api('DELETE', `/api/v1/nodes/${this.node}`);
+    if (this.#options.backend) {
+      loseMounts(this.root);
+      makeRemovable(join(this.root, PATH));
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -311,10 +332,25 @@ export class World {
     return [
       ...claimLines(claim ? [claim] : []),
       ...volumeLines(this.#options.view.volumesOf(this.node), this.root),
-      ...treeLines(this.root, (path) => path.startsWith('.tlv')),
+      ...treeLines(this.root, (path) => path.startsWith('.tlv') || isOfFilesystem(path)),
+      ...this.#mounts(),
       ...stateLines(this.root),
       ...treeLines(this.#folder, (path) => path.startsWith('root')).map((line) => `beside the root: ${line}`),
     ];
+  }
+
+  /** What is mounted, and what that is made of. */
+  #mounts(): string[] {
+    return [
+      ...mountsBelow(this.root).map((point) => `mounted ${point.slice(this.root.length + 1)}`),
+      ...loopsBelow(this.root).map(() => 'a loop device'),
+    ];
+  }
+
+  #mountLines(): string[] {
+    const { backend } = this.#options;
+    if (backend === undefined) return [];
+    return backend === 'loop' ? [MOUNTED, 'a loop device', imageLine(PATH)] : [MOUNTED];
   }
 
   #lines({ claim, volume, directory, data = false, ledger }: Expected): string[] {
@@ -324,6 +360,7 @@ export class World {
       ...(volume ? [volumeLine(PATH, volume)] : []),
       ...(isEmpty ? [] : [`dir ${NAMESPACE} 0:0 755`]),
       ...(directory === undefined ? [] : [`dir ${NAMESPACE}/Test.Crash 0:0 755`, `dir ${PATH} ${directory}`]),
+      ...(directory === undefined ? [] : this.#mountLines()),
       ...(data ? dataLines(this.#folder, PATH) : []),
       ...(this.#options.isNew ? [] : STRANGER_LINES),
       ...(ledger ? [entryLine(PATH, ledger.state, ledger.claim, directory ?? '')] : []),
@@ -358,6 +395,11 @@ export class World {
     return answer;
   }
 }
+
+const MOUNTED = `mounted ${PATH}`;
+
+/** What mkfs makes. */
+const isOfFilesystem = (path: string): boolean => path.endsWith('lost+found');
 
 const STRANGER_LINES = [
   `dir ${NAMESPACE}/Test.Other 0:0 755`,

@@ -10,6 +10,7 @@ import { agentPolicyObjects, type Hostnames } from '../../scripts/generate/agent
 import { bindingPolicyObject } from '../../scripts/generate/binding-policy.ts';
 import { PER_NODE, policyObjects, POSIX, SUBJECT_NAMES } from '../../scripts/generate/policies.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/tars/settings.ts';
+import { BACKEND_CLASSES } from '../../src/tars/vocabulary.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { claim, create, LABELS, statefulSet, tserver } from '../unit/builders.ts';
 import type { KubeObject } from './api.ts';
@@ -100,6 +101,17 @@ describe('deploy', function () {
       }
     });
   }
+
+  it('has classes for the backends, to be applied as they are', async () => {
+    const said = await kubectl([
+      'apply',
+      '-f',
+      `${ROOT}deploy/classes`,
+      '--dry-run=server',
+      '--validate=strict',
+    ]);
+    expect(said.trim().split('\n')).to.have.length(BACKEND_CLASSES.length);
+  });
 
   it('keeps what the webhook put in when it is applied again: caBundle and certificates', async () => {
     const bundle = Buffer.from(plane.tls.ca).toString('base64');

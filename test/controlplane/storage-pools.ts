@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 import { storagePrograms } from '../storage/programs.ts';
@@ -35,6 +35,11 @@ export function mountsBelow(root: string): string[] {
 /** Takes every volume out of its place, as when the power fails: no agent has a say. */
 export function loseMounts(root: string): void {
   for (const point of mountsBelow(root).toReversed()) run('umount', point);
+}
+
+/** Lets the bare directory below a mount point be removed, as a person would. */
+export function makeRemovable(path: string): void {
+  if (existsSync(path)) run('chattr', '-i', path);
 }
 
 /** The loop devices that show a file below the root. */

@@ -74,7 +74,7 @@ export class Guest {
   }
 
   static async #assemble(folder: string, { disks = [], memory = '2G' }: GuestOptions): Promise<Guest> {
-    const machine = await assembleMachine(join(folder, 'libraries'));
+    const machine = await assembleMachine();
     const kernel = await unpackKernel(machine, folder);
     const initramfs = await makeInitramfs(machine, folder);
     const shared = join(folder, 'shared');

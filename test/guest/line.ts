@@ -43,7 +43,8 @@ export class Line {
     if (!this.isOpen) throw new Error('it is off');
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#questions.set(id, { answer: resolve, fail: reject });
-    const timer = setTimeout(() => reject(new Error(`no end after ${timeoutMs / 1000} s`)), timeoutMs);
+    const late = (): void => reject(new Error(`no end after ${timeoutMs / 1000} s`));
+    const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
     this.#socket?.write(`${id}\n`);
     try {
       return await promise;

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlFile } from '../../scripts/image/debian-control.ts';
-import { DebianError, type DebianPackage, debianPackages } from '../../scripts/image/debian.ts';
+import { type DebianPackage, debianPackages } from '../../scripts/image/debian.ts';
 
 /** What plays a machine, and what runs on it first. The kernel comes by the name of a package without files. */
 const PACKAGES = [
@@ -76,18 +76,12 @@ export interface Machine {
   readonly busybox: string;
 }
 
-/**
- * Fetches it, and makes the folder with qemu's libraries; nothing is installed.
- * @param folder - a new one: links are enough, but the names in the cache may have colons, which part a path
- */
-export async function assembleMachine(folder: string): Promise<Machine> {
+export async function assembleMachine(): Promise<Machine> {
   const { busybox, qemu, modulesOfQemu, data, seabios, xz, kernel, libraries } = await fetchMachine();
-  mkdirSync(folder);
-  for (const one of libraries) linkLibraries(one, folder);
+  const withLibraries = ['env', `LD_LIBRARY_PATH=${libraries.flatMap(foldersOf).join(':')}`];
   return {
     emulator: [
-      'env',
-      `LD_LIBRARY_PATH=${folder}`,
+      ...withLibraries,
       // The emulation of a processor is one of them.
       `QEMU_MODULE_DIR=${join(modulesOfQemu.folder, 'usr/lib', MULTIARCH, 'qemu')}`,
       join(qemu.folder, 'usr/bin/qemu-system-x86_64'),
@@ -96,31 +90,25 @@ export async function assembleMachine(folder: string): Promise<Machine> {
       '-L',
       join(seabios.folder, 'usr/share/seabios'),
     ],
-    xz: ['env', `LD_LIBRARY_PATH=${folder}`, join(xz.folder, 'usr/bin/xz')],
+    xz: [...withLibraries, join(xz.folder, 'usr/bin/xz')],
     kernel: named(join(kernel.folder, 'boot'), 'vmlinuz-'),
     modules: named(join(kernel.folder, 'lib/modules'), ''),
     busybox: join(busybox.folder, 'bin/busybox'),
   };
 }
 
-async function fetchMachine() {
+let fetched: ReturnType<typeof fetchAll> | undefined;
+
+/** Fetches it, once; nothing is installed. */
+export function fetchMachine(): ReturnType<typeof fetchAll> {
+  return (fetched ??= fetchAll());
+}
+
+async function fetchAll() {
   const [image, busybox, qemu, modulesOfQemu, data, seabios, xz] = await debianPackages(PACKAGES);
   const [kernel] = await debianPackages([kernelOf(image)]);
   const libraries = await debianPackages(LIBRARIES);
   return { busybox, qemu, modulesOfQemu, data, seabios, xz, kernel, libraries };
-}
-
-/** Why there are no guests here; undefined where there are. */
-export async function guestsMissing(): Promise<string | undefined> {
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    return `${process.platform} ${process.arch}: guests run this machine's programs, and are made for linux x64 only`;
-  try {
-    await fetchMachine();
-  } catch (error) {
-    if (!(error instanceof DebianError)) throw error;
-    return error.message;
-  }
-  return undefined;
 }
 
 /** Which kernel is Debian's present one. */
@@ -131,12 +119,8 @@ function kernelOf(image: DebianPackage): string {
 }
 
 /** Debian moves its libraries from /lib to /usr/lib. */
-function linkLibraries(one: DebianPackage, into: string): void {
-  const folders = ['lib', 'usr/lib'].map((name) => join(one.folder, name, MULTIARCH));
-  for (const folder of folders.filter((name) => existsSync(name))) {
-    const libraries = readdirSync(folder).filter((name) => name.includes('.so'));
-    for (const name of libraries) symlinkSync(join(folder, name), join(into, name));
-  }
+function foldersOf({ folder }: DebianPackage): string[] {
+  return ['lib', 'usr/lib'].map((name) => join(folder, name, MULTIARCH)).filter((name) => existsSync(name));
 }
 
 function named(folder: string, prefix: string): string {

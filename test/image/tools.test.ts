@@ -14,7 +14,7 @@ import { expect } from 'chai';
 import { PROGRAMS } from '../../scripts/image/tools-layer.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { confined, containerRoot } from './confined.ts';
-import { madeImage, needDebianAndRoot } from './made-image.ts';
+import { filesBelow, madeImage, needDebianAndRoot } from './made-image.ts';
 
 /** How each program of the backends says what it is; some do so only when they are called wrongly. */
 const SAYS: Readonly<
@@ -23,6 +23,7 @@ const SAYS: Readonly<
   mount: { args: ['--version'], line: /^mount from util-linux \d/ },
   umount: { args: ['--version'], line: /^umount from util-linux \d/ },
   losetup: { args: ['--version'], line: /^losetup from util-linux \d/ },
+  blkid: { args: ['--version'], line: /^blkid from util-linux \d/ },
   fallocate: { args: ['--version'], line: /^fallocate from util-linux \d/ },
   chattr: { args: [], exit: 1, line: /^Usage: \/usr\/sbin\/chattr .*-\+=/ },
   lsattr: { args: ['-V', '-d', '/'], line: /^lsattr \d/m },
@@ -48,7 +49,13 @@ describe('the programs of the backends in the image, with nothing else to be see
     mkdirSync(join(root, 'etc/lvm'));
   });
 
-  it('are tried here, all of them', () => {
+  it('are those that the agent runs, and are tried here, all of them', () => {
+    const sources = filesBelow(join(ROOT, 'src/agent')).map((file) => join(ROOT, 'src/agent', file));
+    const texts = sources.map((file) => readFileSync(file, 'utf8'));
+    // Of what is run by another name, such as mkfs, the names are where backends say what they need.
+    const called = /(?:tools\.(?:ask|change)\(|\(site, |mkfs: )\s*'([\w.]+)'/g;
+    const names = texts.flatMap((text) => Array.from(text.matchAll(called), ([, name]) => name));
+    expect(PROGRAMS).to.have.members([...new Set(names)]);
     expect(Object.keys(SAYS)).to.have.members(PROGRAMS);
   });
 

@@ -43,7 +43,7 @@ describe('parameters of a StorageClass', () => {
       { minSize: '1G', maxSize: '1G' },
       { ...UNLIMITED, minBytes: 1e9, maxBytes: 1e9 },
     ],
-    ['a size that is cut to whole bytes', { maxSize: '1500m' }, { ...UNLIMITED, maxBytes: 1 }],
+    ['a size that makes whole bytes', { maxSize: '1500m' }, { ...UNLIMITED, maxBytes: 2 }],
     ['loop', { backend: 'loop' }, { ...UNLIMITED, backend: 'loop', minBytes: 8 * MIB }],
     [
       'loop with everything',

@@ -34,6 +34,8 @@ export interface Contender {
   readonly env?: NodeJS.ProcessEnv;
   /** Of others: where it cannot be had, the run goes on without. */
   readonly isPeer?: true;
+  /** As in the image, environment and all. */
+  readonly isOurs?: true;
   argv(site: Site, port: number): Promise<readonly string[]>;
 }
 
@@ -58,6 +60,7 @@ const floor = (name: string, file: string): Contender => ({
 
 const webhook = (name: string, ...flags: readonly string[]): Contender => ({
   name,
+  isOurs: true,
   path: '/mutate',
   readyPath: '/readyz',
   argv: async ({ shipped, files, kubeconfig }, port) => {
@@ -111,6 +114,7 @@ export async function serve(contender: Contender, site: Site): Promise<Serving> 
     argv: ['taskset', '--cpu-list', String(site.processor), ...argv],
     readyUrl: `https://127.0.0.1:${port}${contender.readyPath}`,
     env: {
+      ...(contender.isOurs ? site.shipped.env : {}),
       KUBECONFIG: site.kubeconfig,
       SSL_CERT_PATH: site.files.cert,
       SSL_KEY_PATH: site.files.key,

@@ -41,6 +41,7 @@ export class WebhookUnderWatch {
         `--kubeconfig=${plane.kubeconfig()}`,
         '--shutdown-delay=0',
       ),
+      env: shipped.env,
       readyUrl: `https://127.0.0.1:${port}/readyz`,
     });
     return new WebhookUnderWatch(process, { plane, folder, metricsPort });

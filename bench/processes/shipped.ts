@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from '../../scripts/image/bundle.ts';
+import { RUNTIME_CONFIG } from '../../scripts/image/image-config.ts';
 
 /** The command line as it is in the image: what was bundled is smaller in memory than these sources. */
 export class Shipped {
@@ -20,6 +21,16 @@ export class Shipped {
   /** As the image's entry point runs it. */
   argv(...args: readonly string[]): [string, ...string[]] {
     return [process.execPath, join(this.#folder, 'tlv.mjs'), ...args];
+  }
+
+  /** As the image sets it. */
+  get env(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      RUNTIME_CONFIG.Env.map((entry) => {
+        const [name = '', ...value] = entry.split('=');
+        return [name, value.join('=')];
+      }),
+    );
   }
 
   remove(): void {

@@ -21,6 +21,7 @@ const REASONS = {
   VolumeDataLost: 'Warning',
   VolumeDeleting: 'Warning',
   VolumeDataMissing: 'Warning',
+  VolumeFaulty: 'Warning',
   VolumeNotOurs: 'Warning',
   ReclaimRefused: 'Warning',
   DiscoveryRefused: 'Warning',

@@ -15,6 +15,7 @@ import { ToolFailed } from './os/tools.ts';
 import { plan } from './plan.ts';
 import type { HealthyPool, PoolHealth } from './pool-health.ts';
 import type { RootCaches } from './root-caches.ts';
+import type { Reason } from './reasons.ts';
 import { NoRoom } from './room.ts';
 import type { PathState, Site } from './state.ts';
 import { aboutClaim, aboutVolume, type Decision } from './step.ts';
@@ -172,7 +173,7 @@ export class Reconciler {
     }
     if (error instanceof Outdated) return queue.addAfter(path, 500);
     // Planned anew, it is told of, and the scheduler looks elsewhere.
-    if (error instanceof NoRoom) return queue.add(path);
+    if (error instanceof NoRoom) return queue.addAfter(path, 100);
     if (OF_THE_PATH.some((kind) => error instanceof kind)) {
       this.#refuse(path, asError(error).message);
       // Nothing tells when a pod lets go of it.
@@ -187,15 +188,12 @@ export class Reconciler {
   /** A fault of this path alone: it stays until somebody mends it, and is looked at again when something changes. */
   #refuse(path: VolumePath, message: string): void {
     const { caches, site, said } = this.#options;
+    const volumes = caches.volumes.at(path);
     for (const claim of caches.claimsAt(path)) {
-      if (claim.volumeName === undefined && claim.selectedNode === site.node) {
-        tell(said, aboutClaim(claim), 'ProvisioningFailed', message, { path });
-      }
-      if (isGrowing(claim, caches.volumes.at(path))) {
-        tell(said, aboutClaim(claim), 'ExpansionFailed', message, { path });
-      }
+      const reason = claim.volumeName === undefined ? waitsHere(claim, site.node) : hasHere(claim, volumes);
+      if (reason !== undefined) tell(said, aboutClaim(claim), reason, message, { path });
     }
-    for (const volume of caches.volumes.at(path)) {
+    for (const volume of volumes) {
       if (volume.phase === 'Released' && volume.hasFinalizer) {
         tell(said, aboutVolume(volume), 'ReclaimRefused', message, { path });
       }
@@ -236,9 +234,19 @@ export class Reconciler {
   }
 }
 
-/** One of these volumes is its own, and not yet as large as it asks. */
-const isGrowing = ({ volumeName, requestBytes }: ClaimView, volumes: readonly VolumeView[]): boolean =>
-  volumes.some(({ name, capacityBytes }) => name === volumeName && capacityBytes < requestBytes);
+/** What fails for a claim that the scheduler has sent here. */
+const waitsHere = ({ selectedNode }: ClaimView, node: string): Reason | undefined =>
+  selectedNode === node ? 'ProvisioningFailed' : undefined;
+
+/** What fails for a claim that has one of these volumes: to become as large as it asks, or to be there at all. */
+function hasHere(
+  { volumeName, requestBytes }: ClaimView,
+  volumes: readonly VolumeView[],
+): Reason | undefined {
+  const own = volumes.find(({ name }) => name === volumeName);
+  if (!own) return undefined;
+  return own.capacityBytes < requestBytes ? 'ExpansionFailed' : 'VolumeFaulty';
+}
 
 /** Faults of one path that stay until somebody mends them. */
 const OF_THE_PATH = [PathBlocked, LedgerUnreadable, VolumeTaken, BackendMissing];

@@ -76,7 +76,8 @@ export class Room {
     const { path, storage } = entry;
     if (storage === undefined) return await this.#ledger.write(entry);
     const source = sourceNameOf(storage);
-    const [, before] = this.#promises(source).find(([other]) => other === path) ?? [];
+    // Also of one that was on its way into the trash, and is to stay: what it has been given is not taken from it.
+    const before = this.#ledger.all().find((known) => known.path === path)?.storage;
     const left = this.left(source, path);
     if (storage.size > (before?.size ?? 0) && storage.size > left) {
       throw new NoRoom(`${path} asks for ${quantityOf(storage.size)}, and ${quantityOf(left)} are left`);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { tlv } from '../offline/tlv.ts';
@@ -181,6 +181,24 @@ describe('volumes with a size', function () {
       expect(readdirSync(path)).to.include('precious');
       await goes('lasting', volume);
       await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('plain')).length === 0);
+    });
+
+    it('say what is wrong where they cannot be brought back, and come back when it is mended', async () => {
+      const volume = await have('damaged', 'loop', { node: 'plain', request: '32Mi' });
+      const root = served.agents.root('plain');
+      await served.agents.stop('plain');
+      loseMounts(root);
+      const [image] = readdirSync(join(root, '.tlv/images'));
+      const disk = join(root, '.tlv/images', image!);
+      const before = readFileSync(disk);
+      truncateSync(disk, 0);
+      await served.agents.start('plain');
+      await served.told('PersistentVolumeClaim', 'damaged', 'VolumeFaulty', /^`mount .*` failed: /);
+      expect(mountsBelow(root)).to.deep.equal([]);
+      writeFileSync(disk, before);
+      await served.touch(`${CLAIMS}/damaged`);
+      await served.told('PersistentVolume', volume.metadata.name, 'VolumeAttached', /back in its place/);
+      await goes('damaged', volume);
     });
 
     it('are empty where they were in memory, and say so', async () => {

@@ -110,6 +110,15 @@ describe('room that may still be promised', () => {
     expect(await rejection(room.write(kept('b', 1)))).to.be.instanceOf(NoRoom);
   });
 
+  it('lets what was on its way into the trash stay, however full it is', async () => {
+    look(100);
+    await room.write(kept('a', 60));
+    await room.write(kept('a', 60, { state: 'retiring' }));
+    room.fill('pool');
+    await room.write(kept('a', 60, { state: 'made' }));
+    expect(ledger.entries.get(at('a'))?.state).to.equal('made');
+  });
+
   it('promises plain directories nothing, and refuses them nothing', async () => {
     look(0);
     await room.write({ ...entry(), path: at('a') });

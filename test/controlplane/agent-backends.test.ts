@@ -234,6 +234,10 @@ describe('volumes with a size', function () {
     expect(purged).to.deep.equal({ stdout: `${path} is in the trash\n`, stderr: '', exit: 0 });
     expect(mountsBelow(served.agents.root('plain'))).to.deep.equal([]);
     await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('plain')).length === 0);
+    // What people do to the disk is seen at the next look-up, or start.
+    await served.agents.stop('plain');
+    await served.agents.start('plain');
+    await waitFor('its room to be free', () => room('plain').promised('pool') === 0);
   });
 
   it('get no more than there is, however many come at once', async () => {

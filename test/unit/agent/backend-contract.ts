@@ -152,7 +152,7 @@ export function itKeepsTheContract(implementation: Implementation): void {
     });
 
     given('tells the space of the disk', async (_world, backend) => {
-      const { totalBytes, freeBytes, freeInodes } = await backend.source().space();
+      const { totalBytes, freeBytes, freeInodes } = await backend.source(implementation.options).space();
       expect(freeBytes).to.be.within(1, totalBytes);
       if (freeInodes !== undefined) expect(freeInodes).to.be.greaterThan(0);
     });

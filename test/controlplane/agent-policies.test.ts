@@ -132,7 +132,7 @@ describe('the policies on agents', function () {
     it('refuse other classes and other kinds of volumes', async () => {
       await refused(
         agent.create(VOLUMES, volume('nfs', 'node-1', { storageClass: 'nfs' })),
-        'denied request: spec.storageClassName: Forbidden: "nfs": an agent may only touch what is of a served class (t-storage-class); ',
+        'denied request: spec.storageClassName: Forbidden: "nfs": an agent may only touch what is of a served class (t-storage-class, t-storage-loop, t-storage-loop-xfs, t-storage-tmpfs, t-storage-btrfs, t-storage-quota, t-storage-lvm); ',
       );
       const { spec, ...object } = volume('host-path', 'node-1');
       const { local, ...rest } = spec;

@@ -140,7 +140,7 @@ describe('a node that loses its power', function () {
     expect(await mounted()).to.deep.equal(MOUNTED);
     expect(await sumsNow(CLASSES)).to.deep.equal(sums);
     for (const name of CLASSES) {
-      const complaint = await node.refused(`dd if=/dev/zero of=${node.path(name)}/more bs=1M count=400`);
+      const complaint = await node.refused(`fallocate --length=400M ${node.path(name)}/more`);
       expect(complaint, name).to.match(/No space left on device|Disk quota exceeded/);
     }
     expect(await loopDevices()).to.equal(2);

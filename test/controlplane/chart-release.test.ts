@@ -379,6 +379,10 @@ describe('a release of the chart', function () {
 
     it('takes over what kustomize has installed, caBundle and certificates included', async () => {
       await kubectl('apply', '-k', `${ROOT}deploy/overlays/on-demand`);
+      // Of pods that are still to come, nobody could tell whether they are new.
+      for (const workload of ['daemonset/t-local-volume-agent', 'deployment/t-local-volume-webhook']) {
+        await kubectl('rollout', 'status', workload, '--namespace=t-local-volume-system', '--timeout=120s');
+      }
       const bundle = [{ op: 'add', path: '/webhooks/0/clientConfig/caBundle', value: 'Zm9v' }];
       for (const kind of CONFIGURATIONS) {
         await kubectl('patch', kind, 't-local-volume', '--type=json', '-p', JSON.stringify(bundle));

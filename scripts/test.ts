@@ -57,6 +57,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** Said once more at the end: who reads a log of an hour, or only its tail, wants to see what failed. */
+const failures: string[] = [];
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const tiers = TIERS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const begun = new Map(tiers.filter(({ ahead }) => ahead).map((tier) => [tier.name, run(tier)]));
@@ -65,6 +67,7 @@ for (const tier of tiers) {
   console.log(`\n# ${tier.name}: ${tier.argv.join(' ')}`);
   const { status, output } = await (begun.get(tier.name) ?? run(tier));
   const count = tier.mocha ? mochaCount(output, status) : toolCount(status);
+  if (tier.mocha && count.failed > 0) failures.push(`\n# ${tier.name}\n${mochaFailures(output)}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(
     `# ${tier.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped (${seconds} s)`,
@@ -74,6 +77,7 @@ for (const tier of tiers) {
   total.skipped += count.skipped;
 }
 
+for (const failure of failures) console.log(failure);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 const isSkippedInCi = Boolean(process.env.CI) && total.skipped > 0;
 process.exitCode = total.failed > 0 || total.passed === 0 || isSkippedInCi ? 1 : 0;
@@ -103,4 +107,10 @@ function mochaCount(output: string, status: number): Count {
   const count = { passed: read('passing'), failed: read('failing'), skipped: read('pending') };
   const isBroken = count.failed === 0 && (status !== 0 || count.passed === 0);
   return isBroken ? { ...count, failed: 1 } : count;
+}
+
+/** What mocha says of the tests that failed, after the list of all; its whole end where it died before that. */
+function mochaFailures(output: string): string {
+  const at = output.search(/^\s+\d+ failing/m);
+  return (at < 0 ? output.slice(-5000) : output.slice(at)).trimEnd();
 }

@@ -6,9 +6,9 @@ import { ControlPlane } from '../test/controlplane/control-plane.ts';
 import { crdsEstablished } from '../test/controlplane/crds.ts';
 import { waitFor } from '../test/controlplane/wait.ts';
 import { ROOT } from '../test/offline/tlv.ts';
-import { CONTENDERS, EXPRESS, serve, type Serving, type Site } from './admission/contenders.ts';
+import { CONTENDERS, type Deed, EXPRESS, serve, type Serving, type Site } from './admission/contenders.ts';
 import { cannonade, type Load, oneByOne } from './admission/load.ts';
-import { comesOut, outcomeOf } from './admission/outcome.ts';
+import { comesOut, isApproved, outcomeOf } from './admission/outcome.ts';
 import { PEPR_OBJECTS } from './admission/pepr-store.ts';
 import { reviewText } from './admission/review.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
@@ -27,7 +27,12 @@ import { TSERVER } from './tserver.ts';
 
 const AUTOCANNON: Peer = { name: 'autocannon', version: '8.0.0' };
 const CONNECTIONS = 50;
-const SIZES = [6, 100];
+/** Kilobytes. */
+const ASKED: readonly { readonly deed: Deed; readonly size: number }[] = [
+  { deed: 'mutate', size: 6 },
+  { deed: 'mutate', size: 100 },
+  { deed: 'validate', size: 6 },
+];
 const SERVER_PROCESSOR = 0;
 const CLIENT_PROCESSOR = 1;
 const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
@@ -44,6 +49,7 @@ interface Named extends Serving {
 
 interface Asking {
   readonly name: string;
+  readonly deed: Deed;
   /** A file. */
   readonly body: string;
   /** The folder that autocannon is in. */
@@ -55,7 +61,7 @@ interface Asking {
 /** By contender. */
 type Loads = ReadonlyMap<string, readonly Load[]>;
 
-/** Of reviews of one size. */
+/** Of reviews of one kind and size. */
 interface Asked {
   readonly name: string;
   readonly many: Loads;
@@ -79,17 +85,21 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
       try {
         const serving = { name, ...(await serve(contender, site)) };
         servings.push(serving);
-        await waitFor(`${name} to answer`, () => comesOut(serving.url, statefulSetText(6000)));
+        const text = statefulSetText(6000);
+        await waitFor(`${name} to answer`, () => comesOut(serving.urls.mutate, text));
+        await waitFor(`${name} to approve`, () => isApproved(serving.urls.validate, outcomeText(text)));
       } catch (error) {
         if (!isPeer) throw error;
         notes.push(`Not measured: ${name} (${(error as Error).message}).`);
       }
     }
     const asked: Asked[] = [];
-    for (const kilobytes of SIZES) {
-      const body = join(folder, `${kilobytes}.json`);
-      writeFileSync(body, reviewText(statefulSetText(kilobytes * 1000)));
-      asked.push(await askAll(servings, { name: `${kilobytes} KB`, body, cannon, pace, say }));
+    for (const { deed, size } of ASKED) {
+      const name = `${deed}, ${size} KB`;
+      const body = join(folder, `${deed}-${size}.json`);
+      const text = statefulSetText(size * 1000);
+      writeFileSync(body, reviewText(deed === 'mutate' ? text : outcomeText(text)));
+      asked.push(await askAll(servings, { name, deed, body, cannon, pace, say }));
     }
     const versions = { Kubernetes: pinnedVersion(), autocannon: AUTOCANNON.version };
     return { charts: chartsOf(asked, servings), notes, versions };
@@ -100,6 +110,9 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** What is validated is what was changed. */
+const outcomeText = (text: string): string => JSON.stringify(outcomeOf(text).outcome);
 
 async function prepare(plane: ControlPlane): Promise<void> {
   await plane.kubectl(['apply', '-f', `${ROOT}deploy/crd/tservers.k8s.tars.io.yaml`]);
@@ -127,23 +140,26 @@ function siteIn(
   return { shipped, files, kubeconfig: plane.kubeconfig(), processor: SERVER_PROCESSOR, say };
 }
 
-async function askAll(servings: readonly Named[], { name, body, cannon, pace, say }: Asking): Promise<Asked> {
+async function askAll(
+  servings: readonly Named[],
+  { name, deed, body, cannon, pace, say }: Asking,
+): Promise<Asked> {
   const { seconds } = pace;
-  const target = (url: string) => ({ url, body });
-  say(`reviews of ${name}, ${CONNECTIONS} connections`);
+  const target = ({ urls }: Serving) => ({ url: urls[deed], body });
+  say(`${name}, ${CONNECTIONS} connections`);
   const cannonOptions = { folder: cannon, connections: CONNECTIONS, seconds, processor: CLIENT_PROCESSOR };
   const many = await inTurn(
     servings.map((serving) => ({
       name: serving.name,
-      measure: () => cannonade(target(serving.url), cannonOptions),
+      measure: () => cannonade(target(serving), cannonOptions),
     })),
     pace,
   );
-  say(`reviews of ${name}, one connection`);
+  say(`${name}, one connection`);
   const one = await inTurn(
     servings.map((serving) => ({
       name: serving.name,
-      measure: () => oneByOne(target(serving.url), seconds, CLIENT_PROCESSOR),
+      measure: () => oneByOne(target(serving), seconds, CLIENT_PROCESSOR),
     })),
     pace,
   );

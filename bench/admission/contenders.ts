@@ -25,11 +25,15 @@ export interface Site {
   readonly say: (line: string) => void;
 }
 
+type Paths = Readonly<Record<Deed, string>>;
+/** What a webhook is asked to do. */
+export type Deed = 'mutate' | 'validate';
+
 /** A server that answers AdmissionReviews. */
 export interface Contender {
   readonly name: string;
-  /** Below its address. */
-  readonly path: string;
+  /** Below its address, where it changes and where it validates. */
+  readonly paths: Paths;
   readonly readyPath: string;
   readonly env?: NodeJS.ProcessEnv;
   /** Of others: where it cannot be had, the run goes on without. */
@@ -41,12 +45,14 @@ export interface Contender {
 
 export interface Serving {
   readonly process: MeasuredProcess;
-  readonly url: string;
+  readonly urls: Paths;
 }
+
+const PATHS: Paths = { mutate: '/mutate', validate: '/validate' };
 
 const floor = (name: string, file: string): Contender => ({
   name,
-  path: '/mutate',
+  paths: PATHS,
   readyPath: '/readyz',
   argv: async ({ files }, port) => [
     process.execPath,
@@ -61,7 +67,7 @@ const floor = (name: string, file: string): Contender => ({
 const webhook = (name: string, ...flags: readonly string[]): Contender => ({
   name,
   isOurs: true,
-  path: '/mutate',
+  paths: PATHS,
   readyPath: '/readyz',
   argv: async ({ shipped, files, kubeconfig }, port) => {
     const [node, ...args] = shipped.argv(
@@ -82,7 +88,7 @@ const PEPR_PATH = 'bench';
 
 const pepr = (version: string): Contender => ({
   name: `pepr ${version}`,
-  path: `/mutate/${PEPR_PATH}`,
+  paths: { mutate: `/mutate/${PEPR_PATH}`, validate: `/validate/${PEPR_PATH}` },
   readyPath: '/healthz',
   isPeer: true,
   // What a path is called since, was called a token before.
@@ -121,5 +127,7 @@ export async function serve(contender: Contender, site: Site): Promise<Serving> 
       ...contender.env,
     },
   });
-  return { process, url: `https://127.0.0.1:${port}${contender.path}` };
+  const { mutate, validate } = contender.paths;
+  const address = `https://127.0.0.1:${port}`;
+  return { process, urls: { mutate: address + mutate, validate: address + validate } };
 }

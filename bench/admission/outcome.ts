@@ -37,6 +37,14 @@ export async function comesOut(url: string, statefulSet: string): Promise<boolea
   return isDeepStrictEqual(newDocument.spec, outcomeOf(statefulSet).outcome.spec);
 }
 
+/** Whether that server has nothing against what came out. */
+export async function isApproved(url: string, statefulSet: string): Promise<boolean> {
+  const answer = JSON.parse(await post(url, reviewText(statefulSet))) as {
+    readonly response: { readonly allowed: boolean; readonly patch?: string };
+  };
+  return answer.response.allowed && answer.response.patch === undefined;
+}
+
 async function post(url: string, body: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };

@@ -20,10 +20,12 @@ export const reviewText = (statefulSet: string): string =>
     },
   });
 
-/** What a webhook answers: a patch, as text. */
+/** What a webhook answers that changes something: a patch, as text. */
 export const answerText = (uid: string, patch: string): string =>
-  JSON.stringify({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    response: { uid, allowed: true, patchType: 'JSONPatch', patch: Buffer.from(patch).toString('base64') },
-  });
+  answer({ uid, allowed: true, patchType: 'JSONPatch', patch: Buffer.from(patch).toString('base64') });
+
+/** The same of one that only says yes. */
+export const approvalText = (uid: string): string => answer({ uid, allowed: true });
+
+const answer = (response: object): string =>
+  JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
 import { Agent, type AgentOptions } from '../agent/agent.ts';
-import { DiscoveryConfigInvalid } from '../agent/discovery/config.ts';
+import { DiscoveryConfigInvalid } from '../agent/discovery/config-invalid.ts';
 import { loadDiscoveryConfig } from '../agent/discovery/load-config.ts';
 import { initPool } from '../agent/init-pool.ts';
 import { AgentMetrics } from '../agent/metrics.ts';

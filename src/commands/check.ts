@@ -1,14 +1,10 @@
 import { Command, Option } from 'commander';
-import { expand } from '../offline/expand.ts';
-import { REPORT_FORMATS, type ReportFormat } from '../offline/report-formats.ts';
-import { reportsOf, type Report } from '../offline/reports.ts';
-import { EXIT, type ExitCode, type Io } from './io.ts';
-import { addInputOptions, readInput, type InputOptions } from './offline-options.ts';
-import { painter } from './paint.ts';
+import type { ReportFormat } from '../offline/report-formats.ts';
+import type { CheckOptions } from './check-run.ts';
+import type { ExitCode, Io } from './io.ts';
+import { addInputOptions } from './offline-options.ts';
 
-interface CheckOptions extends InputOptions {
-  readonly output: ReportFormat;
-}
+const FORMATS = ['text', 'json', 'github', 'sarif'] as const satisfies readonly ReportFormat[];
 
 export function checkCommand(io: Io, finish: (code: ExitCode) => void): Command {
   return addInputOptions(new Command('check'))
@@ -23,7 +19,7 @@ export function checkCommand(io: Io, finish: (code: ExitCode) => void): Command 
         'text, json, github (workflow annotations) or sarif (code scanning)',
       )
         .env('TLV_OUTPUT')
-        .choices(Object.keys(REPORT_FORMATS))
+        .choices(FORMATS)
         .default('text'),
     )
     .addHelpText(
@@ -36,21 +32,9 @@ Examples:
 
 Exit code: 0 clean (warnings may be printed), 1 violations, 2 unusable input.`,
     )
-    .action(async (options: CheckOptions) => finish(await check(options, io)));
-}
-
-async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
-  const { documents, options: offline } = await readInput(options, io);
-  const reports = reportsOf(expand(documents, offline));
-  io.stdout.write(REPORT_FORMATS[options.output](reports, painter(io.stdout)));
-  const violations = reports.filter(({ severity }) => severity === 'error').length;
-  if (options.output === 'text') io.stderr.write(`${summary(reports, violations, documents.length)}\n`);
-  return violations > 0 ? EXIT.violations : EXIT.ok;
-}
-
-const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
-
-function summary(reports: readonly Report[], violations: number, documents: number): string {
-  const warnings = reports.length - violations;
-  return `tlv check: ${count(violations, 'violation')}, ${count(warnings, 'warning')} in ${count(documents, 'document')}`;
+    .action(async (options: CheckOptions) => {
+      // Loaded here only: a node agent has no use for it in its memory.
+      const { check } = await import('./check-run.ts');
+      finish(await check(options, io));
+    });
 }

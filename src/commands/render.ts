@@ -1,16 +1,10 @@
 import { Command, Option } from 'commander';
-import { claimsBehind, expand } from '../offline/expand.ts';
-import { RENDER_FORMATS, type RenderFormat } from '../offline/render-formats.ts';
-import { textLine } from '../offline/report-formats.ts';
-import { reportsOf } from '../offline/reports.ts';
-import { EXIT, type ExitCode, type Io } from './io.ts';
-import { addInputOptions, readInput, type InputOptions } from './offline-options.ts';
-import { painter } from './paint.ts';
+import type { RenderFormat } from '../offline/render-formats.ts';
+import type { ExitCode, Io } from './io.ts';
+import { addInputOptions } from './offline-options.ts';
+import type { RenderOptions } from './render-run.ts';
 
-interface RenderOptions extends InputOptions {
-  readonly output: RenderFormat;
-  readonly claims: boolean;
-}
+const FORMATS = ['yaml', 'json', 'patch'] as const satisfies readonly RenderFormat[];
 
 export function renderCommand(io: Io, finish: (code: ExitCode) => void): Command {
   return addInputOptions(new Command('render'))
@@ -26,7 +20,7 @@ export function renderCommand(io: Io, finish: (code: ExitCode) => void): Command
         'yaml, json (one v1 List) or patch (one JSON line for each changed document)',
       )
         .env('TLV_OUTPUT')
-        .choices(Object.keys(RENDER_FORMATS))
+        .choices(FORMATS)
         .default('yaml'),
     )
     .addOption(new Option('--claims', "add each replica's claims").env('TLV_CLAIMS').default(false))
@@ -40,23 +34,9 @@ Examples:
 
 Exit code: 0 rendered, 1 violations (on standard error), 2 unusable input.`,
     )
-    .action(async (options: RenderOptions) => finish(await render(options, io)));
-}
-
-async function render(options: RenderOptions, io: Io): Promise<ExitCode> {
-  const input = await readInput(options, io);
-  const items = expand(input.documents, input.options);
-  const reports = reportsOf(items);
-  for (const report of reports) io.stderr.write(`${textLine(report, painter(io.stderr))}\n`);
-  if (reports.some(({ severity }) => severity === 'error')) return EXIT.violations;
-  const { settings } = input.options;
-  io.stdout.write(
-    RENDER_FORMATS[options.output]({
-      sources: input.sources,
-      items,
-      behind: (item) =>
-        options.claims ? [...item.added, ...claimsBehind(item, items, settings)] : item.added,
-    }),
-  );
-  return EXIT.ok;
+    .action(async (options: RenderOptions) => {
+      // Loaded here only: a node agent has no use for it in its memory.
+      const { render } = await import('./render-run.ts');
+      finish(await render(options, io));
+    });
 }

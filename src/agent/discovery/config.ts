@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import * as z from 'zod';
 import { messageOf } from '../../tars/message-of.ts';
 import { isRecord } from '../../tars/json.ts';
+import { DiscoveryConfigInvalid } from './config-invalid.ts';
 import { durationMs } from './go-duration.ts';
 import { namePattern } from './name-pattern.ts';
 
@@ -31,11 +32,6 @@ export interface DiscoveryConfig {
   readonly minResyncMs: number;
   /** Keys that mean nothing here, in words. */
   readonly ignored: readonly string[];
-}
-
-/** The configuration cannot be used; all that is wrong with it, one line each. */
-export class DiscoveryConfigInvalid extends Error {
-  override readonly name = 'DiscoveryConfigInvalid';
 }
 
 const DEFAULT_RESYNC = '5m0s';

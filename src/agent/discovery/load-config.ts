@@ -2,7 +2,8 @@ import type { Logger } from '../../cluster/observer.ts';
 import { messageOf } from '../../tars/message-of.ts';
 import type { ClassSetting } from '../../tars/settings.ts';
 import { readKeyFiles } from '../os/key-files.ts';
-import { type DiscoveryConfig, DiscoveryConfigInvalid, readDiscoveryConfig } from './config.ts';
+import type { DiscoveryConfig } from './config.ts';
+import { DiscoveryConfigInvalid } from './config-invalid.ts';
 
 export interface DiscoverySurroundings {
   readonly roots: readonly string[];
@@ -31,6 +32,8 @@ export async function loadDiscoveryConfig(
 }
 
 async function read(directory: string): Promise<DiscoveryConfig> {
+  // Loaded here only: agents without discovery, which are most, do without what reads YAML.
+  const { readDiscoveryConfig } = await import('./config.ts');
   try {
     return readDiscoveryConfig(await readKeyFiles(directory));
   } catch (error) {

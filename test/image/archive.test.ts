@@ -77,7 +77,11 @@ describe('the archive of the image', function () {
     const { Labels, ...rest } = config;
     expect(rest).to.deep.equal({
       User: '65532:65532',
-      Env: ['NODE_ENV=production'],
+      Env: [
+        'NODE_ENV=production',
+        'NODE_OPTIONS=--max-semi-space-size=1 --v8-pool-size=1',
+        'MALLOC_ARENA_MAX=2',
+      ],
       Entrypoint: ['/usr/local/bin/node', '/app/tlv.mjs'],
       WorkingDir: '/',
     });

@@ -52,7 +52,7 @@ describe('the Dockerfile', function () {
   it('says of the image what the archive says', () => {
     const { User, Env, Entrypoint, WorkingDir, Labels } = configOf(image).config;
     expect(valuesOf(final, 'USER')).to.deep.equal([User]);
-    expect(valuesOf(final, 'ENV')).to.deep.equal(Env);
+    expect(valuesOf(final, 'ENV').map((text) => text.replaceAll('"', ''))).to.deep.equal(Env);
     expect(valuesOf(final, 'WORKDIR')).to.deep.equal([WorkingDir]);
     expect(valuesOf(final, 'ENTRYPOINT').map((text) => JSON.parse(text))).to.deep.equal([Entrypoint]);
     const labels = valuesOf(final, 'LABEL').flatMap((text) => [...text.matchAll(/(\S+)="([^"]*)"/g)]);

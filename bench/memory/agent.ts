@@ -67,7 +67,7 @@ export class AgentUnderWatch {
         '--bind-address=127.0.0.1',
         `--tools-path=${path}`,
       ),
-      env: { ...shipped.env, ...environment },
+      env: { ...shipped.agentEnv, ...environment },
       readyUrl: `http://127.0.0.1:${port}/readyz`,
     });
     return new AgentUnderWatch(process, { plane, node, folder, claims, volumes });

@@ -1,8 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { bundle } from '../../scripts/image/bundle.ts';
 import { RUNTIME_CONFIG } from '../../scripts/image/image-config.ts';
+
+const DAEMON_SET = join(import.meta.dirname, '../../deploy/base/daemonset.yaml');
+
+interface DaemonSet {
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+}
+interface Container {
+  readonly env: readonly { readonly name: string; readonly value?: string }[];
+}
 
 /** The command line as it is in the image: what was bundled is smaller in memory than these sources. */
 export class Shipped {
@@ -31,6 +41,13 @@ export class Shipped {
         return [name, value.join('=')];
       }),
     );
+  }
+
+  /** As the DaemonSet sets it for the agent, as far as it is about Node. */
+  get agentEnv(): Readonly<Record<string, string>> {
+    const { spec } = parse(readFileSync(DAEMON_SET, 'utf8')) as DaemonSet;
+    const options = spec.template.spec.containers[0]?.env.find(({ name }) => name === 'NODE_OPTIONS');
+    return { ...this.env, ...(options?.value === undefined ? {} : { NODE_OPTIONS: options.value }) };
   }
 
   remove(): void {

@@ -1,5 +1,4 @@
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { Readiness } from '../admission/readiness.ts';
 import { MetricsServer } from '../admission/metrics-server.ts';
@@ -17,16 +16,9 @@ import { EXIT, type ExitCode, type Io } from './io.ts';
 import { createLog } from './log.ts';
 import { listen, nextSignal, StartFault } from './serving.ts';
 
-/**
- * An agent has little to compute, and there is one on every node: what V8's compilers make of it is never paid back, and
- * takes a tenth of its memory, which grows while volumes come and go.
- */
-const COMPILERS = ['sparkplug', 'maglev', 'opt'];
-
 /** Runs until a signal comes. Whatever keeps it from starting for good is said in one line. */
 export async function serveAgent(options: AgentCommandOptions, io: Io): Promise<ExitCode> {
-  for (const compiler of COMPILERS) setFlagsFromString(`--no-${compiler}`);
-  const log = createLog(options, io);
+  const log = await createLog(options, io);
   try {
     const { nodeName } = options;
     if (nodeName === undefined || nodeName === '') {

@@ -13,7 +13,7 @@ import type { SweepOptions } from './sweep.ts';
 
 /** Runs until a signal comes. Whatever keeps it from starting is said in one line. */
 export async function serveSweep(options: SweepOptions, io: Io): Promise<ExitCode> {
-  const log = createLog(options, io);
+  const log = await createLog(options, io);
   try {
     await run(options, log);
     return EXIT.ok;

@@ -287,14 +287,14 @@ describe('attacks', function () {
         /ReclaimRefused .*something is mounted at or below/,
       );
       expect(existsSync(join(point, 'file'))).to.equal(true);
-      unmount(point);
+      await unmount(point);
       await isReclaimedNow(bound.metadata.name);
     });
 
     it('a mount in its place: neither served nor removed', async () => {
       mountTmpfs(at('default/tars.mount/data'), 'size=1m');
       await refused('mount', {}, /ProvisioningFailed .*something is mounted at or below/);
-      unmount(at('default/tars.mount/data'));
+      await unmount(at('default/tars.mount/data'));
     });
 
     it('a file in its place: it stays', async () => {

@@ -136,7 +136,7 @@ describe('the discovery of disks', function () {
 
   /** Nobody has it any more. */
   async function takenAway(path: string): Promise<void> {
-    unmount(path);
+    await unmount(path);
     rmSync(path, { recursive: true });
     await waitFor(`${path} to be withdrawn`, async () => (await at(path)).length === 0);
   }
@@ -221,7 +221,7 @@ describe('the discovery of disks', function () {
     mountTmpfs(join(path, 'below'), 'size=1m');
     await offered(path);
     expect(await at(join(path, 'below'))).to.deep.equal([]);
-    unmount(join(path, 'below'));
+    await unmount(join(path, 'below'));
     await takenAway(path);
   });
 
@@ -256,7 +256,7 @@ describe('the discovery of disks', function () {
     const path = disks.tmpfs('raw', 'filesystem');
     await refused(/filesystem has a filesystem, and class raw is for volumes of mode Block/);
     expect(await at(path)).to.deep.equal([]);
-    unmount(path);
+    await unmount(path);
   });
 
   it('has the kubelet format devices that are used as filesystems, with the options of the class', async () => {
@@ -335,9 +335,9 @@ describe('the discovery of disks', function () {
   it('deletes the volume of a disk that is gone when nobody uses it, and only says so when somebody does', async () => {
     const [idle, busy] = [disks.tmpfs('disks', 'idle'), disks.loopmount('disks', 'busy', '20M')];
     const [volume, bound] = [await offered(idle), await used('busy', busy)];
-    unmount(idle);
+    await unmount(idle);
     await served.gone(of(volume));
-    unmount(busy);
+    await unmount(busy);
     await told(bound, 'VolumeDataMissing', /busy is a directory and not an actual mount point/);
     await looksPass();
     expect((await served.find<Volume>(of(bound)))!.metadata.uid).to.equal(bound.metadata.uid);
@@ -404,7 +404,7 @@ describe('the discovery of disks', function () {
   it("takes over the static provisioner's volume, and cleans it when its claim is gone", async () => {
     const path = disks.loopmount('disks', 'taken', '20M');
     const early = await offered(path);
-    unmount(path);
+    await unmount(path);
     await served.gone(of(early));
     const foreign = await foreignVolume('local-pv-5d6e7f80', path);
     execFileSync('mount', [join(disks.directory('.'), 'disks-taken.img'), path]);
@@ -484,7 +484,7 @@ describe('the discovery of disks', function () {
   it('never cleans another disk that has come to the place of the released one', async () => {
     const path = disks.loopmount('disks', 'exchanged', '20M');
     const bound = await used('exchanged', path);
-    unmount(path);
+    await unmount(path);
     mountTmpfs(path, 'size=16m');
     writeFileSync(join(path, 'precious'), '');
     await told(
@@ -495,7 +495,7 @@ describe('the discovery of disks', function () {
     await served.remove(`${CLAIMS}/exchanged`);
     await told(bound, 'ReclaimRefused', /another disk is there now/);
     expect(contentOf(path)).to.deep.equal(['precious']);
-    unmount(path);
+    await unmount(path);
     execFileSync('mount', [join(disks.directory('.'), 'disks-exchanged.img'), path]);
     await offered(path, bound);
     expect(contentOf(path)).to.deep.equal([]);
@@ -511,7 +511,7 @@ describe('the discovery of disks', function () {
     await served.remove(`${CLAIMS}/below`);
     await told(bound, 'CleaningFailed', /something is mounted at .*inner; unmount it/);
     expect([contentOf(inner), existsSync(join(path, 'file'))]).to.deep.equal([['precious'], true]);
-    unmount(inner);
+    await unmount(inner);
     await offered(path, bound);
     await takenAway(path);
   });
@@ -522,7 +522,7 @@ describe('the discovery of disks', function () {
       /disk \(class twice\) is the same disk as .*disk \(class again\), so it is offered for neither/,
     );
     expect(await at(path)).to.deep.equal([]);
-    unmount(path);
+    await unmount(path);
   });
 
   it('replays the seed: a directory is not enough, a file of 6G that is mounted is, for a claim of 5Gi', async () => {
@@ -540,7 +540,7 @@ describe('the discovery of disks', function () {
     await served.remove(`${PODS}/mypod`);
     await served.remove(`${CLAIMS}/myclaim`);
     await offered(path);
-    unmount(path);
+    await unmount(path);
   });
 
   it('forgets disks that are nobody’s any more', () => {

@@ -69,13 +69,6 @@ describe('the disk of a node', function () {
     await waitFor('every volume to be gone', async () => (await served.list(VOLUMES)).length === 0);
   }
 
-  /** By an unmount that waits until nobody works there. */
-  const unmounted = (target: string) =>
-    waitFor(`${target} to be unmounted`, () => {
-      unmount(target);
-      return true;
-    });
-
   it('is made its pool where it is new and empty', async () => {
     expect(readdirSync(`${disk}/.tlv`)).to.include.members(['pool.json', 'ledger', 'trash']);
     await waitFor('the Lease to remember it', poolId);
@@ -123,7 +116,7 @@ describe('the disk of a node', function () {
 
   it('is not mounted: the directory that is bare then stays so, and nothing is lost', async () => {
     await outlives('not mounted', {
-      make: () => unmounted(root),
+      make: () => unmount(root),
       mend: () => {
         expect(readdirSync(root), 'below the mount').to.deep.equal([]);
         bind(disk, root);
@@ -135,7 +128,7 @@ describe('the disk of a node', function () {
   it('is gone with its mount point', async () => {
     await outlives('without root', {
       make: async () => {
-        await unmounted(root);
+        await unmount(root);
         rmSync(root, { recursive: true });
       },
       mend: () => bind(disk, root),
@@ -229,7 +222,7 @@ describe('the disk of a node', function () {
   describe('of a node that is known', () => {
     /** Neither a restart nor an empty directory makes a new node of it. */
     async function isNoNewNode(): Promise<void> {
-      await unmounted(root);
+      await unmount(root);
       await served.agents.startFaulty(NODE);
       expect(missing()).to.match(/there is no \.tlv\/pool\.json in .*is its disk mounted\?/);
       expect(readdirSync(root)).to.deep.equal([]);
@@ -255,7 +248,7 @@ describe('the disk of a node', function () {
     it('that has to be a mount point is never written to where it is none', async () => {
       await served.agents.stop(NODE);
       await served.remove(LEASE);
-      await unmounted(root);
+      await unmount(root);
       await served.agents.startFaulty(NODE, { requireMountPoint: true });
       expect(missing()).to.match(/nothing is mounted at .*must be a mount point/);
       expect(readdirSync(root)).to.deep.equal([]);
@@ -268,7 +261,7 @@ describe('the disk of a node', function () {
     it('volumes of the old one are left alone, and a person makes the new one its pool', async () => {
       const [kept, released] = [await withData('old-kept'), await withData('old-gone')];
       const old = await waitFor('the Lease to remember the pool', poolId);
-      await unmounted(root);
+      await unmount(root);
       const exchanged = join(served.agents.directory, 'exchanged');
       mountTmpfs(exchanged, 'size=64m');
       mkdirSync(`${exchanged}/.tlv`);

@@ -68,12 +68,6 @@ describe('an agent with two roots', function () {
   const faultAt = (root: string) => served.agents.agent(NODE).faultAt(root);
   const isThere = (root: string) => waitFor(`${root} to be served`, () => faultAt(root) === undefined);
   const isLost = (root: string) => waitFor(`${root} to be lost`, () => faultAt(root) !== undefined);
-  /** By an unmount that waits until nobody works there. */
-  const unmounted = (root: string) =>
-    waitFor(`${root} to be unmounted`, () => {
-      unmount(root);
-      return true;
-    });
   const capacityOf = async (storageClass: string) => {
     const all = await served.list<{ readonly capacity: string; readonly storageClassName: string }>(
       CAPACITIES,
@@ -208,7 +202,7 @@ describe('an agent with two roots', function () {
       const goes = await withData(`${word}-goes`, ofLost);
       const stays = await withData(`${word}-stays`, ofLeft);
       const ends = await withData(`${word}-ends`, ofLeft);
-      await unmounted(lost());
+      await unmount(lost());
       await isLost(lost());
       const why = `there is no \\.tlv/pool\\.json in ${lost()}: is its disk mounted\\?`;
       const words = new RegExp(`^no local volume is provisioned, deleted or promised at ${lost()}: ${why}`);
@@ -248,7 +242,7 @@ describe('an agent with two roots', function () {
 
   it('takes a new disk at one root on the word of a person, and keeps what it knows of the other', async () => {
     const kept = await withData('kept', PLAIN);
-    await unmounted(fast);
+    await unmount(fast);
     const exchanged = join(served.agents.directory, 'exchanged');
     mountTmpfs(exchanged, 'size=64m');
     mkdirSync(join(exchanged, 'data of somebody'));

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
+import { waitFor } from './wait.ts';
 
 /** Disks as nodes have them, for as long as a test needs them; needs root. */
 
@@ -37,7 +38,13 @@ export const remount = (target: string, options: string): void =>
 export const resize = (target: string, size: string): void =>
   system('mount', '-o', `remount,size=${size}`, target);
 
-export const unmount = (target: string): void => system('umount', target);
+/** As soon as nobody has it open: an agent that just looks at a disk does, for a moment. */
+export async function unmount(target: string): Promise<void> {
+  await waitFor(`${target} to be unmounted`, () => {
+    system('umount', target);
+    return true;
+  });
+}
 
 /** Also what is in use: an agent that still has it open must not keep a test from ending. */
 export function unmountBelow(directory: string): void {

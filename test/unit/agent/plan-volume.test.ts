@@ -693,6 +693,14 @@ describe('a volume that others made', () => {
       });
     }
 
+    it('is kept as the ledger says that what is there is kept', () => {
+      const storage = { backend: 'quota', size: 10 ** 9 } as const;
+      const begun = entry('making', { version: 2, storage });
+      const decision = plan(theirs({}, { claims: [adopter], entry: begun, found: found('empty') }));
+      const [step] = decision.kind === 'steps' ? decision.steps : [];
+      expect(step?.do === 'record' && step.entry).to.deep.include({ version: 2, storage, volume: 'theirs' });
+    });
+
     it('keeps owner and mode of its directory, and says so', () => {
       const theirOwner = { uid: 999, gid: 998, mode: 0o700 };
       const decision = plan(theirs({}, { claims: [adopter], found: found('filled', theirOwner) }));

@@ -209,12 +209,14 @@ function keepOffer(state: PathState, volume: VolumeView): Decision {
 
 /** A bind in flight wins: the volume goes only as it is seen now, with no claim in it. */
 function withdraw(state: PathState, volume: VolumeView): Decision {
-  const { live, path, site } = state;
+  const { live, path, site, found } = state;
   if (!live) return { kind: 'look', volume: volume.name, claim: undefined };
   if (!live.volume || live.volume.claim || live.volume.uid !== volume.uid) return NOTHING;
   const entry = entryOf(state);
   const release: Step = { do: 'release', volume: live.volume, as: 'unbound' };
-  if (entry.claim !== undefined || state.found.kind === 'filled') {
+  // What is under something else cannot be taken away now, and has its room until it is.
+  const isUnused = found.kind === 'empty' || found.kind === 'absent';
+  if (entry.claim !== undefined || !isUnused) {
     return steps({ do: 'record', entry: { ...entry, state: 'kept', volumeUid: volume.uid } }, release);
   }
   const message = `no claim waited for ${path} on node ${site.node} any more`;

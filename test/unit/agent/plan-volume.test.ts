@@ -408,6 +408,14 @@ describe('an offer', () => {
     );
   });
 
+  it('that something is mounted over, or a link stands for, is not forgotten as it goes', () => {
+    for (const kind of ['mounted', 'blocked', 'detached'] as const) {
+      expect(brief(decided(offer({ found: found(kind), ...idle(600_000) }), look())), kind).to.deep.equal(
+        kind === 'detached' ? ['attach', 'say VolumeAttached'] : ['record kept', 'release unbound'],
+      );
+    }
+  });
+
   it('that was begun is not undone while the cluster has it', () => {
     const later = { kind: 'steps', steps: [], againMs: 2000 };
     expect(plan(state({ entry: offered() }))).to.deep.equal({ kind: 'look', volume: NAME, claim: undefined });

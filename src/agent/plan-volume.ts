@@ -153,9 +153,11 @@ function retain(state: PathState, volume: VolumeView): Decision {
   if (!volume.isDeleting) {
     const message = `its data stays at ${where} (reclaim policy ${volume.reclaimPolicy}); to have it removed set the policy to Delete, to let another claim have it delete this volume and annotate the claim with local.tars.io/adopt: "true"`;
     const said: Step = { do: 'say', about: aboutVolume(volume), reason: 'VolumeRetained', message };
-    // What was begun under another policy is not gone on with.
+    // What was begun under another policy is not gone on with; what is in the trash already has no room any more.
     const undo: Step[] =
-      entry.state === 'retiring' ? [{ do: 'record', entry: { ...entry, state: 'made' } }] : [];
+      entry.state === 'retiring' && state.found.kind !== 'absent'
+        ? [{ do: 'record', entry: { ...entry, state: 'made' } }]
+        : [];
     return steps(...undo, said);
   }
   return steps(

@@ -234,6 +234,10 @@ describe('a Released volume of ours', () => {
       decided(released({ entry: entry('retiring') }), look(retain)),
       'changed while it went',
     ).to.deep.equal(did({ do: 'record', entry: entry() }, onVolume('VolumeRetained', message)));
+    const inTrash = released({ entry: entry('retiring'), found: found('absent') });
+    expect(decided(inTrash, look(retain)), 'changed when it had gone').to.deep.equal(
+      did(onVolume('VolumeRetained', message)),
+    );
   });
 
   it('goes with policy Retain when it is deleted, and its data is kept', () => {

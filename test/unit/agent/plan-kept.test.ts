@@ -169,7 +169,7 @@ describe('a volume that is not in its place', () => {
 
   it('is brought back before the cluster is told of it', () => {
     const decision = plan(kept({ claims: [claim()], entry: image(), found: detached }));
-    expect(brief(decision)).to.deep.equal(['attach', 'create-volume', 'say VolumeProvisioned']);
+    expect(brief(decision)).to.deep.equal(['attach', 'grow', 'create-volume', 'say VolumeProvisioned']);
   });
 
   it('is gone on with where the agent died while it was made', () => {
@@ -209,6 +209,37 @@ describe('a volume that is not in its place', () => {
     expect(stepOf(decision, 'attach').wanted).to.deep.equal(wanted);
     expect(stepOf(decision, 'record').entry.storage?.size).to.equal(4 * GI);
     expect(stepOf(decision, 'create-volume').volume.spec.capacity).to.deep.equal({ storage: '4Gi' });
+  });
+
+  it('holds what it was promised before it is told with that: it may have died before it grew', () => {
+    const promised = image('made', { storage: { ...LOOP, size: 4 * GI } });
+    const lost = bound({ phase: 'Lost', request: '4Gi', requestBytes: 4 * GI });
+    const decision = plan(
+      kept({ claims: [lost], entry: promised, found: found('filled') }, promised.storage),
+    );
+    expect(brief(decision)).to.deep.equal(['grow', 'create-volume', 'say VolumeRestored']);
+    expect(stepOf(decision, 'grow').size).to.equal(4 * GI);
+  });
+
+  it('comes back to a claim that asks for more than there is, or than its class allows, as large as it was', () => {
+    const lost = (request: string, bytes: number) =>
+      bound({ phase: 'Lost', request, requestBytes: bytes, capacityBytes: 2 * GI });
+    for (const asker of [lost('4Gi', 4 * GI), lost('9Gi', 9 * GI)]) {
+      const decision = plan(
+        kept({ claims: [asker], entry: image(), found: found('filled'), freeBytes: 2 * GI }),
+      );
+      expect(brief(decision)).to.deep.equal(['grow', 'create-volume', 'say VolumeRestored']);
+      expect(stepOf(decision, 'grow').size).to.equal(2 * GI);
+      expect(stepOf(decision, 'create-volume').volume.spec.capacity).to.deep.equal({ storage: '2Gi' });
+    }
+  });
+
+  it('is not believed to be limited because its class says so', () => {
+    const adopter = claim({ mayAdopt: true });
+    const limited: Storage = { backend: 'quota', size: 2 * GI };
+    const classes = CLASSES({ backend: 'quota', minSize: '2Gi' });
+    const decision = plan(kept({ claims: [adopter], found: found('filled'), classes }, limited));
+    expect(brief(decision).slice(0, 3)).to.deep.equal(['grow', 'record made', 'create-volume']);
   });
 
   it('makes way, empty, for what is kept in another way', () => {

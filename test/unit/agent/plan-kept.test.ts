@@ -13,6 +13,7 @@ import {
   entry,
   found,
   NAME,
+  offered,
   OTHER,
   OWNER,
   state,
@@ -128,6 +129,16 @@ describe('a volume with a size', () => {
   });
 });
 
+describe('what was begun and is undone', () => {
+  it('is not the data of whom it was begun for, where somebody put some into it', () => {
+    const { claim: _begunFor, ...nobodys } = entry('kept');
+    const decision = decided(state({ entry: entry('making'), found: found('filled') }));
+    expect(stepOf(decision, 'record').entry).to.deep.equal(nobodys);
+    const back = plan(state({ entry: nobodys, found: found('filled'), claims: [claim()] }));
+    expect(brief(back)).to.deep.equal(['say DirectoryNotEmpty']);
+  });
+});
+
 describe('a volume that is not in its place', () => {
   const detached = found('detached');
   const wanted = { owner: OWNER, size: LOOP.size, options: LOOP.options };
@@ -188,6 +199,29 @@ describe('a volume that is not in its place', () => {
     expect(brief(decided(kept({ entry: image('made'), found: detached })))).to.deep.equal(['record kept']);
   });
 
+  it('is nothing any more where it was in memory, and in the way of nobody', () => {
+    const storage: Storage = { backend: 'tmpfs', size: GI };
+    for (const known of ['made', 'kept'] as const) {
+      const lost = { entry: image(known, { storage }), found: detached };
+      expect(brief(decided(kept(lost, storage))), known).to.deep.equal(['discard', 'forget']);
+      const waits = [claim(OTHER)];
+      expect(brief(decided(kept({ ...lost, claims: waits }, storage))), known).to.deep.equal([
+        'discard',
+        'forget',
+      ]);
+    }
+  });
+
+  it('is looked into before it is offered again: whoever took it may have left data there', () => {
+    const waits = claim({ ...OTHER, way: 'per-node' });
+    const offer = offered('made', { version: 2, storage: LOOP });
+    const classes = new Map([['offers', storageClass('offers', 'kubernetes.io/no-provisioner', PARAMETERS)]]);
+    const decision = decided(kept({ claims: [waits], entry: offer, found: detached, classes }));
+    expect(brief(decision)).to.deep.equal(['attach']);
+    expect(stepOf(decision, 'attach').wanted).to.deep.equal(wanted);
+    expect(decision).to.deep.include({ againMs: 1 });
+  });
+
   it('is in the way of whoever it is not of', () => {
     const waits = claim(OTHER);
     expect(brief(plan(kept({ claims: [waits], entry: image('kept'), found: detached })))).to.deep.equal([
@@ -240,6 +274,16 @@ describe('a volume that is not in its place', () => {
     const classes = CLASSES({ backend: 'quota', minSize: '2Gi' });
     const decision = plan(kept({ claims: [adopter], found: found('filled'), classes }, limited));
     expect(brief(decision).slice(0, 3)).to.deep.equal(['grow', 'record made', 'create-volume']);
+  });
+
+  it('makes way as an offer too, where its class has become another before anybody was told of it', () => {
+    const waits = claim({ way: 'per-node' });
+    const classes = new Map([['offers', storageClass('offers', 'kubernetes.io/no-provisioner', PARAMETERS)]]);
+    for (const kind of ['absent', 'empty'] as const) {
+      const begun = { claims: [waits], entry: offered('making'), found: found(kind), classes };
+      const plain: Storage = { backend: 'directory', size: 0 };
+      expect(brief(decided(kept(begun, plain))), kind).to.deep.equal(['discard', 'forget']);
+    }
   });
 
   it('makes way, empty, for what is kept in another way', () => {

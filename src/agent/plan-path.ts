@@ -157,7 +157,7 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   // What is in the way is told of as such.
   if (found.kind === 'filled' || found.kind === 'detached') return inTheWay(state, claim);
   // Whoever comes may want it kept in another way.
-  return found.kind === 'empty' && entry.storage
+  return found.kind === 'empty' && (entry.storage || !isKeptAsAsked(state, claim))
     ? steps({ do: 'discard' }, { do: 'forget' })
     : provision(state, claim);
 }

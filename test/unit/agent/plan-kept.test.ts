@@ -287,8 +287,10 @@ describe('a volume that is not in its place', () => {
   });
 
   it('makes way, empty, for what is kept in another way', () => {
-    const decision = plan(kept({ claims: [claim(OTHER)], entry: image('kept'), found: found('empty') }));
-    expect(brief(decision)).to.deep.equal(['discard', 'forget']);
+    const empty = { claims: [claim(OTHER)], found: found('empty') };
+    expect(brief(plan(kept({ ...empty, entry: image('kept') })))).to.deep.equal(['discard', 'forget']);
+    const plain: Storage = { backend: 'directory', size: 0 };
+    expect(brief(plan(kept({ ...empty, entry: entry('kept') }, plain)))).to.deep.equal(['discard', 'forget']);
   });
 });
 

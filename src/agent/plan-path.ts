@@ -147,8 +147,9 @@ const isLost = ({ found, kept }: PathState): boolean =>
 /** Kept data is served to the claim that it is of, or that a person gave it to. */
 function keep(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
-  if (found.kind === 'absent') return steps({ do: 'forget' });
-  if (isLost(state)) return steps({ do: 'discard' }, { do: 'forget' });
+  if (found.kind === 'absent' && !entry.storage) return steps({ do: 'forget' });
+  // Its place may be left, where nothing but a mount could ever be put.
+  if (found.kind === 'absent' || isLost(state)) return steps({ do: 'discard' }, { do: 'forget' });
   const claims = waiting(state);
   const heir = claims.find((claim) => claim.uid === entry.claim?.uid || claim.mayAdopt);
   if (heir) return provision(state, heir);

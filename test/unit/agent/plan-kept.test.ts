@@ -286,6 +286,13 @@ describe('a volume that is not in its place', () => {
     }
   });
 
+  it('leaves no bare directory behind where its data is gone', () => {
+    expect(brief(plan(kept({ entry: image('kept'), found: found('absent') })))).to.deep.equal([
+      'discard',
+      'forget',
+    ]);
+  });
+
   it('makes way, empty, for what is kept in another way', () => {
     const empty = { claims: [claim(OTHER)], found: found('empty') };
     expect(brief(plan(kept({ ...empty, entry: image('kept') })))).to.deep.equal(['discard', 'forget']);

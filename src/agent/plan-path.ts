@@ -1,7 +1,9 @@
 import type { ClaimView } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { provision } from './provision.ts';
+import { classFor } from './served-class.ts';
 import { absolutePath, claimText, type LiveClaim, type PathState } from './state.ts';
+import { madeOf } from './storage.ts';
 import { aboutClaim, type Decision, NOTHING, type Step, steps } from './step.ts';
 
 /**
@@ -62,7 +64,7 @@ function goOn(state: PathState, entry: LedgerEntry): Decision {
 const hasVanished = ({ found }: PathState, entry: LedgerEntry, claim: ClaimView): boolean =>
   entry.state === 'made' && found.kind === 'absent' && claim.volumeName === undefined;
 
-/** It was for nobody in particular. */
+/** It was for nobody in particular, and may have been somebody's while the agent was away. */
 function goOnOffering(state: PathState, entry: LedgerEntry): Decision {
   // It was taken and is gone, all while the agent was away. Lost is what only a claim becomes that was bound.
   const lost = state.claims.find(
@@ -70,11 +72,25 @@ function goOnOffering(state: PathState, entry: LedgerEntry): Decision {
   );
   if (lost) return restore(state, entry, lost);
   const claim = waiting(state).find(({ way }) => way === 'per-node');
-  if (claim && state.found.kind !== 'filled') return provision(state, claim);
+  if (claim && entry.state === 'made' && state.found.kind === 'detached') return lookInto(state, entry);
+  if (claim && state.found.kind !== 'filled' && isKeptAsAsked(state, claim)) return provision(state, claim);
   if (!state.live) return { kind: 'look', volume: entry.volume, claim: undefined };
   // The cache is late: somebody may be about to take it.
   return isKnownOurs(state) ? LATER : undo(state, entry);
 }
+
+/** What its class says now; what is wrong with the class is for whoever provisions to tell. */
+function isKeptAsAsked(state: PathState, claim: ClaimView): boolean {
+  const served = classFor(state, claim);
+  return 'fault' in served || served.storage.backend === state.kept.storage.backend;
+}
+
+/** Whether it holds anything is seen once it is in its place. */
+const lookInto = ({ kept }: PathState, { owner }: LedgerEntry): Decision => ({
+  kind: 'steps',
+  steps: [{ do: 'attach', wanted: madeOf(kept.storage, owner) }],
+  againMs: 1,
+});
 
 /** The claim lives, and the caches do not have it, or not as it is now. */
 function follow(state: PathState, entry: LedgerEntry, claim: LiveClaim, known?: ClaimView): Decision {
@@ -109,9 +125,12 @@ function undo(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
   // Where it is absent, a crash may have left empty directories above it.
   const isUnused = found.kind === 'detached' && entry.state === 'making';
-  return found.kind === 'empty' || found.kind === 'absent' || isUnused
+  const { claim: _begunFor, ...nobodys } = entry;
+  // While it was being made, only somebody else can have put anything there.
+  const known = entry.state === 'making' ? nobodys : entry;
+  return found.kind === 'empty' || found.kind === 'absent' || isUnused || isLost(state)
     ? steps({ do: 'discard' }, { do: 'forget' })
-    : steps({ do: 'record', entry: { ...entry, state: 'kept' } });
+    : steps({ do: 'record', entry: { ...known, state: 'kept' } });
 }
 
 /** The volume is gone: whether its data was moved away before, the disk tells. */
@@ -121,10 +140,16 @@ function finishRetiring(state: PathState, entry: LedgerEntry): Decision {
   return state.live.volume ? LATER : undo(state, entry);
 }
 
+/** It was in memory, and nothing of it is left but its place. */
+const isLost = ({ found, kept }: PathState): boolean =>
+  found.kind === 'detached' && !kept.traits.survivesReboot;
+
 /** Kept data is served to the claim that it is of, or that a person gave it to. */
 function keep(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
-  if (found.kind === 'absent') return steps({ do: 'forget' });
+  if (found.kind === 'absent' && !entry.storage) return steps({ do: 'forget' });
+  // Its place may be left, where nothing but a mount could ever be put.
+  if (found.kind === 'absent' || isLost(state)) return steps({ do: 'discard' }, { do: 'forget' });
   const claims = waiting(state);
   const heir = claims.find((claim) => claim.uid === entry.claim?.uid || claim.mayAdopt);
   if (heir) return provision(state, heir);
@@ -133,7 +158,7 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   // What is in the way is told of as such.
   if (found.kind === 'filled' || found.kind === 'detached') return inTheWay(state, claim);
   // Whoever comes may want it kept in another way.
-  return found.kind === 'empty' && entry.storage
+  return found.kind === 'empty' && (entry.storage || !isKeptAsAsked(state, claim))
     ? steps({ do: 'discard' }, { do: 'forget' })
     : provision(state, claim);
 }

@@ -153,9 +153,11 @@ function retain(state: PathState, volume: VolumeView): Decision {
   if (!volume.isDeleting) {
     const message = `its data stays at ${where} (reclaim policy ${volume.reclaimPolicy}); to have it removed set the policy to Delete, to let another claim have it delete this volume and annotate the claim with local.tars.io/adopt: "true"`;
     const said: Step = { do: 'say', about: aboutVolume(volume), reason: 'VolumeRetained', message };
-    // What was begun under another policy is not gone on with.
+    // What was begun under another policy is not gone on with; what is in the trash already has no room any more.
     const undo: Step[] =
-      entry.state === 'retiring' ? [{ do: 'record', entry: { ...entry, state: 'made' } }] : [];
+      entry.state === 'retiring' && state.found.kind !== 'absent'
+        ? [{ do: 'record', entry: { ...entry, state: 'made' } }]
+        : [];
     return steps(...undo, said);
   }
   return steps(
@@ -209,12 +211,14 @@ function keepOffer(state: PathState, volume: VolumeView): Decision {
 
 /** A bind in flight wins: the volume goes only as it is seen now, with no claim in it. */
 function withdraw(state: PathState, volume: VolumeView): Decision {
-  const { live, path, site } = state;
+  const { live, path, site, found } = state;
   if (!live) return { kind: 'look', volume: volume.name, claim: undefined };
   if (!live.volume || live.volume.claim || live.volume.uid !== volume.uid) return NOTHING;
   const entry = entryOf(state);
   const release: Step = { do: 'release', volume: live.volume, as: 'unbound' };
-  if (entry.claim !== undefined || state.found.kind === 'filled') {
+  // What is under something else cannot be taken away now, and has its room until it is.
+  const isUnused = found.kind === 'empty' || found.kind === 'absent';
+  if (entry.claim !== undefined || !isUnused) {
     return steps({ do: 'record', entry: { ...entry, state: 'kept', volumeUid: volume.uid } }, release);
   }
   const message = `no claim waited for ${path} on node ${site.node} any more`;

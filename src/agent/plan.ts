@@ -1,5 +1,6 @@
 import { OURS } from '../tars/vocabulary.ts';
 import type { ClaimView } from './claim-view.ts';
+import type { LedgerEntry } from './ledger-entry.ts';
 import { adoptedText, asAdopted } from './owner.ts';
 import { planPath, waiting } from './plan-path.ts';
 import { planVolume } from './plan-volume.ts';
@@ -100,7 +101,7 @@ function adopt(state: PathState, volume: VolumeView, claim: ClaimView): Decision
     {
       do: 'record',
       entry: {
-        version: 1,
+        ...asKept(state),
         state: 'made',
         path: state.path,
         volume: volume.name,
@@ -119,6 +120,10 @@ function adopt(state: PathState, volume: VolumeView, claim: ClaimView): Decision
     },
   );
 }
+
+/** What the ledger knew of it already: a volume of its own is no plain directory because its name is another. */
+const asKept = ({ entry }: PathState): Pick<LedgerEntry, 'version' | 'storage'> =>
+  entry?.storage ? { version: 2, storage: entry.storage } : { version: 1 };
 
 /** It looks like ours, and is not. */
 function suspicions(state: PathState, volume: VolumeView): Step[] {

@@ -29,7 +29,7 @@ export function provision(state: PathState, claim: ClaimView): Decision {
   if (fault !== undefined) return fail(claim, fault);
   const { storage: here, missing } = state.kept;
   if (missing !== undefined) return elsewhere(state, claim, `cannot keep its volume: ${missing}`);
-  const storage = { ...here, size: Math.max(here.size, storageClass.storage.size) };
+  const storage = { ...here, size: sizeFor(state, claim, storageClass.storage) };
   if (isFull(state, storage.size)) return elsewhere(state, claim, noRoom(state, claim, storage.size));
   const order: Order = { claim, wanted, storage, reclaimPolicy: policyFor(state, claim, storageClass) };
   const entry = entryFor(state, order);
@@ -38,6 +38,12 @@ export function provision(state: PathState, claim: ClaimView): Decision {
     { do: 'create-volume', volume: volumeFor(state, order, entry.volume) },
     told(state, order, entry.volume),
   );
+}
+
+/** One that was bound comes back as large as it is: whether it can grow is the next question, and no reason to wait. */
+function sizeFor(state: PathState, { volumeName }: ClaimView, asked: Storage): number {
+  const { size } = state.kept.storage;
+  return volumeName !== undefined && isHere(state) ? size : Math.max(size, asked.size);
 }
 
 /** What is there has its room already. */
@@ -67,18 +73,31 @@ function isHere({ found, entry }: PathState): boolean {
 const isDetached = (found: PathState['found'], entry: PathState['entry']): boolean =>
   found.kind === 'detached' && entry?.state !== 'making';
 
-/** It stays as it is: brought into its place, written down as its claim's, and as large as that asks. */
+/**
+ * It stays as it is: brought into its place, written down as its claim's, and as large as it is promised. That it is so
+ * large already is not known: an agent may have died before it grew, or somebody else have made what is there.
+ */
 function takingOver(state: PathState, order: Order, entry: LedgerEntry): Step[] {
   const { found, entry: known, kept } = state;
-  const { storage } = order;
+  const { size } = order.storage;
   const owned = ownerHere(state, order);
-  const grows = known?.storage !== undefined && storage.size > kept.storage.size;
-  const isKnown = known?.state === 'made' && known.claim?.uid === entry.claim?.uid && !grows;
-  const list: Step[] = [];
-  if (isDetached(found, known)) list.push({ do: 'attach', wanted: madeOf(kept.storage, owned.owner) });
-  if (!isKnown) list.push({ do: 'record', entry: { ...entry, state: 'made', ...owned } });
-  if (grows) list.push({ do: 'grow', size: storage.size });
-  return list;
+  const attach: Step = { do: 'attach', wanted: madeOf(kept.storage, owned.owner) };
+  const record: Step = { do: 'record', entry: { ...entry, state: 'made', ...owned } };
+  const attached = isDetached(found, known) ? [attach] : [];
+  const recorded = isWrittenDown(state, order, entry) ? [] : [record];
+  const grown: Step[] = kept.traits.enforcesSize ? [{ do: 'grow', size }] : [];
+  // What nobody knew is written down once it is seen that it can be limited.
+  return known ? [...attached, ...recorded, ...grown] : [...attached, ...grown, ...recorded];
+}
+
+/** As this claim's, and as large as it is to be. */
+function isWrittenDown(
+  { entry: known, kept }: PathState,
+  { storage }: Order,
+  { claim }: LedgerEntry,
+): boolean {
+  const isPromised = known?.storage === undefined || storage.size <= kept.storage.size;
+  return known?.state === 'made' && known.claim?.uid === claim?.uid && isPromised;
 }
 
 /** What is there keeps its owner until the claim asks for another: then the ledger shows a difference. */

@@ -29,7 +29,7 @@ export class NoRoom extends Error {
  */
 export class Room {
   readonly #ledger: Pick<Ledger, 'all' | 'write'>;
-  readonly #looks = new Map<string, Look>();
+  readonly #looks = new Map<string, Look & { readonly taken: Map<VolumePath, number> }>();
   readonly #writing = new Map<VolumePath, Storage>();
 
   constructor(ledger: Pick<Ledger, 'all' | 'write'>) {
@@ -39,7 +39,7 @@ export class Room {
   /** Of what was not looked at this time, nothing is promised. */
   look(looks: readonly Look[]): void {
     this.#looks.clear();
-    for (const look of looks) this.#looks.set(look.source, look);
+    for (const look of looks) this.#looks.set(look.source, { ...look, taken: new Map(look.taken) });
   }
 
   /** Something has met its end: nothing more is promised of it until the next look. */
@@ -78,6 +78,8 @@ export class Room {
     const source = sourceNameOf(storage);
     // Also of one that was on its way into the trash, and is to stay: what it has been given is not taken from it.
     const before = this.#ledger.all().find((known) => known.path === path)?.storage;
+    // What was taken at the last look was taken by another volume, and is in the trash.
+    if (!before) for (const { taken } of this.#looks.values()) taken.delete(path);
     const left = this.left(source, path);
     if (storage.size > (before?.size ?? 0) && storage.size > left) {
       throw new NoRoom(`${path} asks for ${quantityOf(storage.size)}, and ${quantityOf(left)} are left`);

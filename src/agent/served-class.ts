@@ -31,10 +31,11 @@ export function classFor(state: PathState, claim: ClaimView): Served | { readonl
 export type Served = ClassView & { readonly storage: Storage };
 
 function sizeFault(
-  { request, requestBytes, storageClass }: ClaimView,
+  { request, requestBytes, storageClass, volumeName }: ClaimView,
   { maxBytes }: ClassParameters,
 ): { readonly fault: string } | undefined {
-  if (requestBytes <= maxBytes) return undefined;
+  // One that has its volume has asked for more since.
+  if (requestBytes <= maxBytes || volumeName !== undefined) return undefined;
   return {
     fault: `spec.resources.requests.storage: ${request} is more than the ${quantityOf(maxBytes)} that StorageClass ${storageClass} allows (parameter maxSize); ask for less, or use another class`,
   };

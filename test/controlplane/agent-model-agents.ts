@@ -12,7 +12,7 @@ const LOOK_UP_MS = 3_600_000;
 const away = (root: string): string => `${root}.away`;
 
 /** Lets so many effects of an agent happen, and none after that. */
-class Fuse {
+export class Fuse {
   left = Infinity;
   readonly #blow: (before: string) => void;
   #isBlown = false;

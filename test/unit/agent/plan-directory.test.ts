@@ -150,6 +150,12 @@ function holdsData({ known }: Row, way: Way, who: string): Step {
   };
 }
 
+/** While it was being made, only somebody else can have put anything there. */
+function nobodys(): LedgerEntry {
+  const { claim: _begunFor, ...rest } = entry('kept');
+  return rest;
+}
+
 const failed = (way: Way, who: string, message: string): Step => ({
   do: 'say',
   about: aboutClaim(claimOf(way, who)),
@@ -175,7 +181,7 @@ const EXPECTED: Record<string, (way: Way, row: Row) => Step[]> = {
     told(way, row),
   ],
   undo: () => [{ do: 'discard' }, { do: 'forget' }],
-  keep: () => [{ do: 'record', entry: entry('kept') }],
+  keep: (_way, { known }) => [{ do: 'record', entry: known === 'making' ? nobodys() : entry('kept') }],
   forget: () => [{ do: 'forget' }],
   data: (way, row) => [holdsData(row, way, row.who)],
   mount: (way, { who }) => [

@@ -13,6 +13,7 @@ import {
   entry,
   found,
   NAME,
+  offered,
   OTHER,
   OWNER,
   state,
@@ -128,6 +129,16 @@ describe('a volume with a size', () => {
   });
 });
 
+describe('what was begun and is undone', () => {
+  it('is not the data of whom it was begun for, where somebody put some into it', () => {
+    const { claim: _begunFor, ...nobodys } = entry('kept');
+    const decision = decided(state({ entry: entry('making'), found: found('filled') }));
+    expect(stepOf(decision, 'record').entry).to.deep.equal(nobodys);
+    const back = plan(state({ entry: nobodys, found: found('filled'), claims: [claim()] }));
+    expect(brief(back)).to.deep.equal(['say DirectoryNotEmpty']);
+  });
+});
+
 describe('a volume that is not in its place', () => {
   const detached = found('detached');
   const wanted = { owner: OWNER, size: LOOP.size, options: LOOP.options };
@@ -169,7 +180,7 @@ describe('a volume that is not in its place', () => {
 
   it('is brought back before the cluster is told of it', () => {
     const decision = plan(kept({ claims: [claim()], entry: image(), found: detached }));
-    expect(brief(decision)).to.deep.equal(['attach', 'create-volume', 'say VolumeProvisioned']);
+    expect(brief(decision)).to.deep.equal(['attach', 'grow', 'create-volume', 'say VolumeProvisioned']);
   });
 
   it('is gone on with where the agent died while it was made', () => {
@@ -186,6 +197,29 @@ describe('a volume that is not in its place', () => {
 
   it('is data, and stays, where it was made', () => {
     expect(brief(decided(kept({ entry: image('made'), found: detached })))).to.deep.equal(['record kept']);
+  });
+
+  it('is nothing any more where it was in memory, and in the way of nobody', () => {
+    const storage: Storage = { backend: 'tmpfs', size: GI };
+    for (const known of ['made', 'kept'] as const) {
+      const lost = { entry: image(known, { storage }), found: detached };
+      expect(brief(decided(kept(lost, storage))), known).to.deep.equal(['discard', 'forget']);
+      const waits = [claim(OTHER)];
+      expect(brief(decided(kept({ ...lost, claims: waits }, storage))), known).to.deep.equal([
+        'discard',
+        'forget',
+      ]);
+    }
+  });
+
+  it('is looked into before it is offered again: whoever took it may have left data there', () => {
+    const waits = claim({ ...OTHER, way: 'per-node' });
+    const offer = offered('made', { version: 2, storage: LOOP });
+    const classes = new Map([['offers', storageClass('offers', 'kubernetes.io/no-provisioner', PARAMETERS)]]);
+    const decision = decided(kept({ claims: [waits], entry: offer, found: detached, classes }));
+    expect(brief(decision)).to.deep.equal(['attach']);
+    expect(stepOf(decision, 'attach').wanted).to.deep.equal(wanted);
+    expect(decision).to.deep.include({ againMs: 1 });
   });
 
   it('is in the way of whoever it is not of', () => {
@@ -211,9 +245,59 @@ describe('a volume that is not in its place', () => {
     expect(stepOf(decision, 'create-volume').volume.spec.capacity).to.deep.equal({ storage: '4Gi' });
   });
 
+  it('holds what it was promised before it is told with that: it may have died before it grew', () => {
+    const promised = image('made', { storage: { ...LOOP, size: 4 * GI } });
+    const lost = bound({ phase: 'Lost', request: '4Gi', requestBytes: 4 * GI });
+    const decision = plan(
+      kept({ claims: [lost], entry: promised, found: found('filled') }, promised.storage),
+    );
+    expect(brief(decision)).to.deep.equal(['grow', 'create-volume', 'say VolumeRestored']);
+    expect(stepOf(decision, 'grow').size).to.equal(4 * GI);
+  });
+
+  it('comes back to a claim that asks for more than there is, or than its class allows, as large as it was', () => {
+    const lost = (request: string, bytes: number) =>
+      bound({ phase: 'Lost', request, requestBytes: bytes, capacityBytes: 2 * GI });
+    for (const asker of [lost('4Gi', 4 * GI), lost('9Gi', 9 * GI)]) {
+      const decision = plan(
+        kept({ claims: [asker], entry: image(), found: found('filled'), freeBytes: 2 * GI }),
+      );
+      expect(brief(decision)).to.deep.equal(['grow', 'create-volume', 'say VolumeRestored']);
+      expect(stepOf(decision, 'grow').size).to.equal(2 * GI);
+      expect(stepOf(decision, 'create-volume').volume.spec.capacity).to.deep.equal({ storage: '2Gi' });
+    }
+  });
+
+  it('is not believed to be limited because its class says so', () => {
+    const adopter = claim({ mayAdopt: true });
+    const limited: Storage = { backend: 'quota', size: 2 * GI };
+    const classes = CLASSES({ backend: 'quota', minSize: '2Gi' });
+    const decision = plan(kept({ claims: [adopter], found: found('filled'), classes }, limited));
+    expect(brief(decision).slice(0, 3)).to.deep.equal(['grow', 'record made', 'create-volume']);
+  });
+
+  it('makes way as an offer too, where its class has become another before anybody was told of it', () => {
+    const waits = claim({ way: 'per-node' });
+    const classes = new Map([['offers', storageClass('offers', 'kubernetes.io/no-provisioner', PARAMETERS)]]);
+    for (const kind of ['absent', 'empty'] as const) {
+      const begun = { claims: [waits], entry: offered('making'), found: found(kind), classes };
+      const plain: Storage = { backend: 'directory', size: 0 };
+      expect(brief(decided(kept(begun, plain))), kind).to.deep.equal(['discard', 'forget']);
+    }
+  });
+
+  it('leaves no bare directory behind where its data is gone', () => {
+    expect(brief(plan(kept({ entry: image('kept'), found: found('absent') })))).to.deep.equal([
+      'discard',
+      'forget',
+    ]);
+  });
+
   it('makes way, empty, for what is kept in another way', () => {
-    const decision = plan(kept({ claims: [claim(OTHER)], entry: image('kept'), found: found('empty') }));
-    expect(brief(decision)).to.deep.equal(['discard', 'forget']);
+    const empty = { claims: [claim(OTHER)], found: found('empty') };
+    expect(brief(plan(kept({ ...empty, entry: image('kept') })))).to.deep.equal(['discard', 'forget']);
+    const plain: Storage = { backend: 'directory', size: 0 };
+    expect(brief(plan(kept({ ...empty, entry: entry('kept') }, plain)))).to.deep.equal(['discard', 'forget']);
   });
 });
 

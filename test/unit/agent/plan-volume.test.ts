@@ -234,6 +234,10 @@ describe('a Released volume of ours', () => {
       decided(released({ entry: entry('retiring') }), look(retain)),
       'changed while it went',
     ).to.deep.equal(did({ do: 'record', entry: entry() }, onVolume('VolumeRetained', message)));
+    const inTrash = released({ entry: entry('retiring'), found: found('absent') });
+    expect(decided(inTrash, look(retain)), 'changed when it had gone').to.deep.equal(
+      did(onVolume('VolumeRetained', message)),
+    );
   });
 
   it('goes with policy Retain when it is deleted, and its data is kept', () => {
@@ -406,6 +410,14 @@ describe('an offer', () => {
         { do: 'release', volume: volume({ ...OFFER, ...of }), as: 'unbound' },
       ),
     );
+  });
+
+  it('that something is mounted over, or a link stands for, is not forgotten as it goes', () => {
+    for (const kind of ['mounted', 'blocked', 'detached'] as const) {
+      expect(brief(decided(offer({ found: found(kind), ...idle(600_000) }), look())), kind).to.deep.equal(
+        kind === 'detached' ? ['attach', 'say VolumeAttached'] : ['record kept', 'release unbound'],
+      );
+    }
   });
 
   it('that was begun is not undone while the cluster has it', () => {
@@ -692,6 +704,14 @@ describe('a volume that others made', () => {
         );
       });
     }
+
+    it('is kept as the ledger says that what is there is kept', () => {
+      const storage = { backend: 'quota', size: 10 ** 9 } as const;
+      const begun = entry('making', { version: 2, storage });
+      const decision = plan(theirs({}, { claims: [adopter], entry: begun, found: found('empty') }));
+      const [step] = decision.kind === 'steps' ? decision.steps : [];
+      expect(step?.do === 'record' && step.entry).to.deep.include({ version: 2, storage, volume: 'theirs' });
+    });
 
     it('keeps owner and mode of its directory, and says so', () => {
       const theirOwner = { uid: 999, gid: 998, mode: 0o700 };

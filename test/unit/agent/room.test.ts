@@ -91,6 +91,18 @@ describe('room that may still be promised', () => {
     expect(room.left('pool')).to.equal(100);
   });
 
+  it('is not there twice where a path has another volume than at the last look', async () => {
+    await ledger.write(kept('a', 50));
+    look(60, [['a', 40]]);
+    expect(room.left('pool')).to.equal(50);
+    await room.write(kept('a', 50, { state: 'retiring' }));
+    expect(room.left('pool')).to.equal(60);
+    ledger.entries.delete(at('a'));
+    // What the first one has taken is in the trash, and the second one has taken nothing.
+    await room.write(kept('a', 50));
+    expect(room.left('pool')).to.equal(10);
+  });
+
   it('lets a volume have its own, and grow by what is left', async () => {
     look(100);
     await room.write(kept('a', 60));

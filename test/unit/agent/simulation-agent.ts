@@ -3,18 +3,26 @@ import { CLAIM_KEY, pathBelow, VOLUME_KEY } from '../../../src/agent/caches.ts';
 import { type ClaimView, readClaimView } from '../../../src/agent/claim-view.ts';
 import { PathIndex } from '../../../src/agent/path-index.ts';
 import type { PoolHealth } from '../../../src/agent/pool-health.ts';
+import { measure } from '../../../src/agent/measure.ts';
 import { Room } from '../../../src/agent/room.ts';
 import { Reconciler } from '../../../src/agent/reconciler.ts';
 import type { ClassView } from '../../../src/agent/class-view.ts';
+import type { Backends } from '../../../src/agent/backends/backends.ts';
+import { storagesOf } from '../../../src/agent/kept.ts';
+import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
+import { type DiskFault } from '../../../src/agent/os/errors.ts';
+import { sourceNameOf, storageFor } from '../../../src/agent/storage.ts';
 import { readVolumeView, type VolumeView } from '../../../src/agent/volume-view.ts';
 import type { ApiWriter, Preconditions } from '../../../src/cluster/api-writer.ts';
 import { silentLogger } from '../../../src/cluster/observer.ts';
+import type { BackendName } from '../../../src/tars/class-parameters.ts';
 import type { VolumePath } from '../../../src/tars/host-path.ts';
 import type { Settings } from '../../../src/tars/settings.ts';
 import { HOSTNAME_LABEL, OURS } from '../../../src/tars/vocabulary.ts';
 import { HASTY_CLOCK } from '../cluster/fake-clock.ts';
 import { lostConnection, type SimApi, type SimKind, type SimObject } from './simulation-api.ts';
-import { SimBackend, type SimDirectory, type SimDisk, SimLedger } from './simulation-disk.ts';
+import { SimBackends } from './simulation-backends.ts';
+import { type SimDisk, SimLedger, type SimTree } from './simulation-disk.ts';
 
 /**
  * The agent of the simulated world: the real reconciler, plan, executors and calls; caches, queue, disk and API server
@@ -30,9 +38,12 @@ const OFFER_TTL_MS = 600_000;
 
 export class Crash extends Error {}
 
+/** The whole node goes down, and the agent with it. */
+export class PowerCut extends Crash {}
+
 /** What goes wrong at the n-th effect of one reconcile, or happens just before it. */
 export interface Trouble {
-  readonly kind: 'crash' | 'lost' | 'fail' | 'meanwhile';
+  readonly kind: 'crash' | 'power cut' | 'lost' | 'fail' | 'meanwhile';
   readonly effect: number;
 }
 
@@ -41,6 +52,8 @@ export interface AgentWorld {
   readonly disk: SimDisk;
   readonly settings: Settings;
   readonly classes: ReadonlyMap<string, ClassView>;
+  /** Backends that the node lacks a tool for. */
+  readonly lacking: ReadonlySet<BackendName>;
   isPoolAway: boolean;
   /** The write that is being done is the agent's own. */
   isByAgent: boolean;
@@ -48,7 +61,10 @@ export interface AgentWorld {
   effect(what: string): void;
   said(reason: string): void;
   meanwhile(): void;
-  retired(path: VolumePath, directory: SimDirectory, trashName: string): void;
+  retired(path: VolumePath, tree: SimTree, trashName: string): void;
+  recorded(entry: LedgerEntry, before: LedgerEntry | undefined): void;
+  /** The agent has looked how much room there is. */
+  looked(): void;
 }
 
 /** The watches of an agent; each is in order, and none waits for another. */
@@ -68,7 +84,12 @@ export class SimAgent {
   readonly #claims: readonly PathIndex<ClaimView>[];
   readonly #volumes: PathIndex<VolumeView>;
   readonly #events: Record<Watch, WatchEvent[]> = { node: [], namespace: [], volumes: [] };
+  readonly room: Room;
+  readonly #backends: SimBackends;
+  readonly #ledger: SimLedger;
   readonly #reconciler: Reconciler;
+  #isLookDue = true;
+  #hasNotLooked = true;
   #trouble: Trouble | undefined;
   #effects = 0;
 
@@ -80,6 +101,11 @@ export class SimAgent {
       ({ name, path }) => pathBelow(ROOT, path) ?? `${VOLUME_KEY}${name}`,
       changed,
     );
+    const before = (what: string): void => void this.#before(what);
+    const retired = (...args: Parameters<AgentWorld['retired']>): void => world.retired(...args);
+    this.#backends = new SimBackends({ disk: world.disk, before, retired }, world.lacking);
+    this.#ledger = new SimLedger(world.disk, before, (...args) => world.recorded(...args));
+    this.room = new Room(this.#ledger);
     this.#reconciler = this.#makeReconciler();
     const { claims, volumes } = world.api;
     for (const [key, claim] of claims) this.tell('claim', key, undefined, claim);
@@ -125,12 +151,14 @@ export class SimAgent {
 
   /** What has waited for this time. */
   wake(): void {
+    this.#isLookDue = true;
     for (const [key, at] of this.#later) if (at <= this.#world.now) this.add(key);
   }
 
   /** One turn of the key. @returns whether the trouble came. @throws {Crash} where it says so */
   async reconcile(key: string, trouble?: Trouble): Promise<boolean> {
     this.due.delete(key);
+    await this.look();
     this.#trouble = trouble;
     this.#effects = 0;
     try {
@@ -142,6 +170,30 @@ export class SimAgent {
       this.#trouble = undefined;
     }
     return trouble !== undefined && this.#effects > trouble.effect;
+  }
+
+  /** How much room there is, where that was not looked at for a while. */
+  async look(): Promise<void> {
+    const { classes, isPoolAway } = this.#world;
+    if (!this.#isLookDue || isPoolAway) return;
+    this.#isLookDue = false;
+    this.#hasNotLooked = false;
+    const wanted = storagesOf(classes.values());
+    const failed = (_source: string, error: unknown): never => {
+      throw error;
+    };
+    const seen = await measure(this.#backends as unknown as Backends, this.#ledger.all(), wanted, failed);
+    this.room.look(seen.map(({ source, space, taken }) => ({ source, freeBytes: space.freeBytes, taken })));
+    this.#world.looked();
+  }
+
+  /** What the scheduler is told of a class; until the first look, what was told before stands. */
+  capacityOf(storageClass: string): number {
+    const { classes, isPoolAway, lacking } = this.#world;
+    const parameters = classes.get(storageClass)?.parameters;
+    if (this.#hasNotLooked) return Infinity;
+    if (isPoolAway || !parameters || 'fault' in parameters || lacking.has(parameters.backend)) return 0;
+    return this.room.left(sourceNameOf(storageFor(parameters, 0)));
   }
 
   #deliverTo<T>(index: PathIndex<T>, key: string, view: T | undefined): void {
@@ -159,6 +211,7 @@ export class SimAgent {
     const { kind, effect } = this.#trouble ?? { kind: undefined, effect: -1 };
     const isNow = this.#effects++ === effect;
     if (isNow && kind === 'crash') throw new Crash(what);
+    if (isNow && kind === 'power cut') throw new PowerCut(what);
     if (isNow && kind === 'meanwhile') this.#world.meanwhile();
     this.#world.effect(`${what}${isNow && kind !== 'meanwhile' ? ` (${kind})` : ''}`);
     return isNow ? kind : undefined;
@@ -184,7 +237,7 @@ export class SimAgent {
       get: (path: string) => Promise.resolve(api.get(path)),
       create: (path: string, body: { metadata: { name: string } }) =>
         this.#call(`POST ${body.metadata.name}`, () => api.create(path, body)),
-      patch: (path: string, body: { metadata: object }) =>
+      patch: (path: string, body: { metadata?: object }) =>
         this.#call(`PATCH ${path}`, () => api.patch(path, body)),
       remove: (path: string, preconditions: Preconditions) =>
         this.#call(`DELETE ${path}`, () => api.remove(path, preconditions)),
@@ -195,27 +248,23 @@ export class SimAgent {
   #makeReconciler(): Reconciler {
     const world = this.#world;
     const api = new AgentApi(this.#writer(), world.settings, HASTY_CLOCK);
-    const before = (what: string): void => void this.#before(what);
-    const backend = new SimBackend(world.disk, before, (...args) => world.retired(...args));
-    const ledger = new SimLedger(world.disk, before);
+    const { room } = this;
+    const [backends, ledger] = [this.#backends, this.#ledger];
     const events = { record: (_about: object, _type: string, reason: string) => world.said(reason) };
     const caches = {
       volumes: this.#volumes,
       claimsAt: (key: string) => this.#claimsAt(key),
       classes: world.classes,
     };
-    const backends = { get: () => backend, missing: () => undefined, traitsOf: () => backend.traits };
-    const room = new Room(ledger);
-    const pool = (): object => {
-      room.look([{ source: 'pool', freeBytes: world.disk.isFull ? 0 : 50 * 2 ** 30, taken: new Map() }]);
-      return { id: POOL, backends, ledger, room };
-    };
+    const pool = { id: POOL, backends, ledger, room };
     const health = {
       get pool() {
-        return world.isPoolAway ? undefined : pool();
+        return world.isPoolAway ? undefined : pool;
       },
       why: 'its disk is away',
-      report: () => {},
+      report: ({ code }: DiskFault) => {
+        if (code === 'ENOSPC') room.fill('pool');
+      },
     };
     const hands = {
       api,

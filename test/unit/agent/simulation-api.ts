@@ -25,7 +25,7 @@ export interface SimVolume {
   readonly metadata: Metadata;
   readonly spec: {
     claimRef?: ClaimRef;
-    readonly capacity: { readonly storage: string };
+    capacity: { storage: string };
     readonly local: { readonly path: string };
     persistentVolumeReclaimPolicy: string;
     readonly storageClassName: string;
@@ -39,9 +39,10 @@ export interface SimClaim {
   readonly spec: {
     readonly storageClassName: string;
     volumeName?: string;
+    resources: { requests: { storage: string } };
     readonly [field: string]: unknown;
   };
-  status: { phase: string };
+  status: { phase: string; capacity?: { storage: string } };
 }
 
 export type SimObject = SimVolume | SimClaim;
@@ -122,11 +123,11 @@ export class SimApi {
     this.addVolume(body);
   }
 
-  patch(path: string, body: { readonly metadata: { readonly resourceVersion?: string } }): void {
+  patch(path: string, body: { readonly metadata?: { readonly resourceVersion?: string } }): void {
     const [kind, key] = placeOf(path);
-    this.#check(kind, key, body.metadata);
+    this.#check(kind, key, body.metadata ?? {});
     this.#edit(kind, key, (object) => {
-      const { resourceVersion: _condition, ...metadata } = body.metadata;
+      const { resourceVersion: _condition, ...metadata } = body.metadata ?? {};
       merge(object as unknown as Record<string, unknown>, { ...body, metadata });
     });
   }
@@ -191,7 +192,8 @@ export class SimApi {
 function placeOf(path: string): [SimKind, string] {
   const [, volume] = /^\/api\/v1\/persistentvolumes\/([^/]+)$/.exec(path) ?? [];
   if (volume !== undefined) return ['volume', volume];
-  const [, namespace, claim] = /\/namespaces\/([^/]+)\/persistentvolumeclaims\/([^/]+)$/.exec(path) ?? [];
+  const [, namespace, claim] =
+    /\/namespaces\/([^/]+)\/persistentvolumeclaims\/([^/]+)(?:\/status)?$/.exec(path) ?? [];
   return ['claim', `${namespace}/${claim}`];
 }
 

@@ -4,7 +4,10 @@ import { FINALIZER, OURS } from '../../../src/tars/vocabulary.ts';
 import { HOSTNAME, ROOT } from './simulation-agent.ts';
 import type { SimClaim, SimObject, SimVolume } from './simulation-api.ts';
 import { isOnNode, keyOf } from './simulation-controllers.ts';
-import type { SimDirectory } from './simulation-disk.ts';
+import { bytesOf } from '../../../src/tars/quantity.ts';
+import { isMountedKind } from './simulation-backends.ts';
+import type { SimTree } from './simulation-disk.ts';
+import { sizeAt } from './simulation-room.ts';
 import type { World } from './simulation.ts';
 
 /**
@@ -15,16 +18,15 @@ import type { World } from './simulation.ts';
  * - A claim sees nothing of another claim's, but what a person gave to it.
  * - A claim that has had its directory gets no empty one in its place.
  * - A volume that says that its data may go does not go before its data.
+ * - A volume that has to be mounted is mounted before anybody is told of it, and holds what it is said to hold.
+ * - What a pod has written is there for as long as its claim, but where it was in memory, or people took it.
  */
 
 /** Of all that the agent does, the one thing that cannot be undone. */
-export function checkRetired(
-  world: World,
-  path: VolumePath,
-  { files }: SimDirectory,
-  trashName: string,
-): void {
+export function checkRetired(world: World, path: VolumePath, { files }: SimTree, trashName: string): void {
   const volume = world.api.gone.get(trashName);
+  const isDiscarded = trashName.startsWith('discarded-');
+  if (files.length === 0 && isDiscarded) return;
   if (!volume) world.broken(`${path} is removed for ${trashName}, which is no volume`);
   if (files.length === 0) return;
   const { claimRef, persistentVolumeReclaimPolicy: policy, local } = volume.spec;
@@ -48,7 +50,7 @@ function checkFiles(world: World, files: readonly string[], uid: string, what: s
 
 /** A server that starts on an empty directory believes that it is new. */
 export function checkMaking(world: World, path: VolumePath): void {
-  if (world.disk.directories.has(path) || world.foreignPaths.has(path)) return;
+  if (world.disk.volumeAt(path) || world.foreignPaths.has(path)) return;
   const known = world.disk.ledger.get(path)?.volume;
   const names = new Set([known, ...world.volumesAt(path).map(({ metadata }) => metadata.name)]);
   const claim = [...world.api.claims.values()].find(
@@ -76,7 +78,7 @@ export function checkLetGo(world: World, before: SimVolume, after: SimObject | u
   const path = pathBelow(ROOT, spec.local.path);
   if (!isHeld(before) || isHeld(after) || path === undefined || world.foreignPaths.has(path)) return;
   const uid = spec.claimRef?.uid ?? '';
-  const files = world.disk.directories.get(path)?.files ?? [];
+  const files = world.disk.volumeAt(path)?.files ?? [];
   if (isToGo(world, before) && files.includes(uid)) world.broken(`${metadata.name} goes before its data`);
 }
 
@@ -116,10 +118,14 @@ function checkShown(world: World, path: VolumePath, { metadata, spec }: SimVolum
     world.broken(`${path} is given to ${keyOf(claim)}`);
   }
   const isGiven = isForeignToo || isGivenTo(world, claim) || world.given.has(metadata.uid);
-  const directory = world.disk.directories.get(path);
-  if (!directory) return;
-  directory.files = directory.files.map((file) => {
-    if (isGiven || file === uid || file === `volume:${metadata.uid}`) return uid;
+  const tree = world.disk.volumeAt(path);
+  if (!tree) return;
+  tree.files = tree.files.map((file) => {
+    if (file === uid || file === `volume:${metadata.uid}`) return uid;
+    if (isGiven) {
+      world.written.delete(file);
+      return uid;
+    }
     return world.broken(`volume ${metadata.name} shows claim ${keyOf(claim)} (${uid}) the data of ${file}`);
   });
 }
@@ -131,6 +137,35 @@ const isGivenTo = (world: World, { metadata }: SimClaim): boolean =>
 export function checkSeen(world: World, path: VolumePath, claim: SimClaim): void {
   const { uid } = claim.metadata;
   if (world.foreignPaths.has(path)) return;
-  const stranger = world.disk.directories.get(path)?.files.find((file) => file !== uid);
+  const stranger = world.disk.seenAt(path)?.files.find((file) => file !== uid);
   if (stranger !== undefined) world.broken(`${keyOf(claim)} (${uid}) sees the data of ${stranger}`);
+}
+
+/** The agent has made it, or said how much it holds. */
+export function checkServed(
+  world: World,
+  before: SimVolume | undefined,
+  { metadata, spec }: SimVolume,
+): void {
+  const path = pathBelow(ROOT, spec.local.path);
+  const { storage } = spec.capacity;
+  const isNews = before?.spec.capacity.storage !== storage;
+  const entry = path === undefined || !isNews ? undefined : world.disk.ledger.get(path);
+  if (!entry?.storage || entry.volume !== metadata.name) return;
+  if (isMountedKind(entry.storage.backend) && !world.disk.filesystems.get(entry.path)?.isMounted) {
+    world.broken(`${metadata.name} is told of, and is not mounted`);
+  }
+  const size = sizeAt(world, entry.path);
+  if (size === undefined) world.broken(`${metadata.name} is to be limited to ${storage}, and is not`);
+  if (size < bytesOf(storage))
+    world.broken(`${metadata.name} is to hold ${storage}, and holds ${size} bytes`);
+}
+
+export function checkData(world: World): void {
+  for (const [uid, path] of world.written) {
+    if (!world.isAlive(uid)) world.written.delete(uid);
+    else if (!world.isExcused(path) && !world.disk.volumeAt(path)?.files.includes(uid)) {
+      world.broken(`what claim ${uid} has at ${path} is gone`);
+    }
+  }
 }

@@ -1,8 +1,9 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { NODE, type Trouble, WATCHES } from './simulation-agent.ts';
 import { settleOnce } from './simulation-end.ts';
+import { type Kind, KINDS } from './simulation-backends.ts';
 import { chosen, type Deed, happen, isDeed, PATHS, SLOTS } from './simulation-people.ts';
-import { OTHER_NODE, type World } from './simulation.ts';
+import { type Ground, OTHER_NODE, type World } from './simulation.ts';
 
 /** What happens in the simulated world: the deeds of others, and what the agent does and suffers. */
 export type Command =
@@ -16,12 +17,23 @@ export type Command =
   | { readonly do: 'pool away'; readonly is: boolean }
   | { readonly do: 'time'; readonly ms: number }
   | { readonly do: 'crash' }
+  | { readonly do: 'reboot' }
+  | { readonly do: 'class anew'; readonly name: string; readonly kind: Kind }
+  | { readonly do: 'lacks'; readonly kind: Kind; readonly is: boolean }
   | { readonly do: 'empty trash' };
 
 interface Troubled {
   readonly trouble?: Trouble;
   readonly meanwhile?: readonly Deed[];
 }
+
+const anyKind = fc.constantFrom(...KINDS);
+
+/** With as much room as anybody wants, or so little that few have any. */
+export const ground: Arbitrary<Ground> = fc.record({
+  kinds: fc.tuple(anyKind, anyKind, anyKind),
+  totalBytes: fc.constantFrom(100 * 2 ** 30, 5 * 10 ** 9),
+});
 
 const at = fc.nat(9);
 const path = fc.nat(PATHS.length - 1);
@@ -55,12 +67,16 @@ const onObjects = often<Deed>(
   ],
   [1, fc.record({ do: just('unschedule', 'force-delete claim'), at })],
   [2, fc.record({ do: just('delete volume', 'force-delete volume'), at })],
+  [2, fc.record({ do: just('expand'), at, to: just('2G', '3G', '10G') })],
   [5, fc.record({ do: just('controllers'), at, count: fc.integer({ min: 1, max: 4 }) })],
 );
 
 /** What happens at an effect of the agent, or just before it. */
 const troubled = {
-  trouble: fc.record({ kind: just('crash', 'crash', 'lost', 'fail', 'meanwhile'), effect: fc.nat(5) }),
+  trouble: fc.record({
+    kind: just('crash', 'crash', 'power cut', 'lost', 'fail', 'meanwhile'),
+    effect: fc.nat(5),
+  }),
   meanwhile: fc.array(often<Deed>([4, onObjects], [1, scheduling]), { maxLength: 3 }),
 };
 
@@ -71,8 +87,20 @@ const onAgent = often<Command>(
   [4, fc.record({ do: just('settle'), schedules: fc.boolean() })],
   [5, fc.record({ do: just('settle'), schedules: fc.boolean(), ...troubled })],
   [2, fc.record({ do: just('time'), ms: fc.constantFrom(1000, 60_000, 700_000) })],
-  [1, fc.record({ do: just('crash', 'empty trash') })],
+  [1, fc.record({ do: just('crash', 'reboot', 'empty trash') })],
 );
+
+const ON_PATHS = [
+  'foreign data',
+  'lose data',
+  'mount',
+  'unmount',
+  'unmount',
+  'link',
+  'hold',
+  'let go',
+  'let go',
+] as const;
 
 const odd = often<Command>(
   [3, fc.record({ do: just('annotate'), at, as: just('owner', 'bad owner', 'adopt', 'no adopt') })],
@@ -80,8 +108,13 @@ const odd = often<Command>(
   // Not while the agent works: what people do between its look and its act is as if they had done it after both.
   [2, fc.record({ do: just('call released', 'take claim out'), at })],
   [1, fc.record({ do: just('class policy'), policy })],
+  [
+    1,
+    fc.record({ do: just('class anew'), name: just('t-storage-class', 'second', 'offers'), kind: anyKind }),
+  ],
+  [1, fc.record({ do: just('lacks'), kind: anyKind, is: fc.boolean() })],
   [2, fc.record({ do: just('foreign volume'), path, like: fc.nat(3), claimed: fc.boolean() })],
-  [4, fc.record({ do: just('foreign data', 'lose data', 'mount', 'unmount', 'unmount', 'link'), path })],
+  [5, fc.record({ do: just(...ON_PATHS), path })],
   [1, fc.record({ do: just('full', 'pool away'), is: fc.boolean() })],
 );
 
@@ -110,9 +143,23 @@ export async function obey(world: World, order: Command): Promise<void> {
       return world.agent.wake();
     case 'crash':
       return world.crash();
+    case 'reboot':
+      return world.reboot();
+    case 'class anew':
+      world.makeClass(order.name, order.kind);
+      return world.agent.addAll();
+    case 'lacks':
+      return lack(world, order.kind, order.is);
     case 'empty trash':
       return world.disk.trash.clear();
   }
+}
+
+/** Seen when the pool is found, as after a start of the agent. */
+function lack(world: World, kind: Kind, is: boolean): void {
+  if (is) world.lacking.add(kind);
+  else world.lacking.delete(kind);
+  world.crash();
 }
 
 async function reconcile(world: World, order: { readonly at: number } & Troubled): Promise<void> {

@@ -120,7 +120,8 @@ function bind(api: SimApi, volume: SimVolume, claim: SimClaim): Write | undefine
     return { what: `claim ${keyOf(claim)} names ${name}`, do: () => api.editClaim(keyOf(claim), edit) };
   }
   if (claim.status.phase === 'Bound') return undefined;
-  const edit = (each: SimClaim): void => void (each.status.phase = 'Bound');
+  const { storage } = volume.spec.capacity;
+  const edit = (each: SimClaim): void => void (each.status = { phase: 'Bound', capacity: { storage } });
   return { what: `claim ${keyOf(claim)} is Bound`, do: () => api.editClaim(keyOf(claim), edit) };
 }
 

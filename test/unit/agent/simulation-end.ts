@@ -12,6 +12,8 @@ export async function settle(world: World): Promise<void> {
   world.log.push('everything is healthy, and time passes');
   world.isPoolAway = false;
   world.disk.isFull = false;
+  world.lacking.clear();
+  for (const filesystem of world.disk.filesystems.values()) filesystem.isHeld = false;
   world.agent.addAll();
   let quiet = 0;
   for (let round = 0; quiet < QUIET_ROUNDS; round++) {
@@ -40,5 +42,6 @@ export async function settleOnce(world: World, trouble?: Trouble, schedules = tr
   let isOver = false;
   const due = [...world.agent.due];
   for (const key of due) isOver = (await world.reconcile(key, isOver ? undefined : trouble)) || isOver;
+  world.check();
   return isChanged || world.effects !== before;
 }

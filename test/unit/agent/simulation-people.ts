@@ -7,6 +7,7 @@ import {
   OURS,
   SELECTED_NODE,
 } from '../../../src/tars/vocabulary.ts';
+import { bytesOf } from '../../../src/tars/quantity.ts';
 import { HOSTNAME, POOL, ROOT } from './simulation-agent.ts';
 import type { SimClaim, SimVolume } from './simulation-api.ts';
 import { keyOf } from './simulation-controllers.ts';
@@ -38,6 +39,10 @@ export interface Deeds {
   readonly mount: OfPath;
   readonly unmount: OfPath;
   readonly link: OfPath;
+  /** In a mount namespace that the agent does not see. */
+  readonly hold: OfPath;
+  readonly 'let go': OfPath;
+  readonly expand: OfOne & { readonly to: string };
   readonly controllers: OfOne & { readonly count: number };
 }
 
@@ -55,7 +60,7 @@ interface Slot {
   readonly namespace: string;
   readonly name: string;
   readonly volume: string;
-  readonly storageClass: 't-storage-class' | 'offers';
+  readonly storageClass: 't-storage-class' | 'second' | 'offers';
   readonly scope?: 'Pod';
 }
 
@@ -64,6 +69,9 @@ export const SLOTS: readonly Slot[] = [
   // The same path, for scope Node has one for all replicas.
   { namespace: 'shop', name: 'data-cart-1', volume: 'data', storageClass: 't-storage-class' },
   { namespace: 'shop', name: 'data-cart-2', volume: 'data', storageClass: 't-storage-class', scope: 'Pod' },
+  // And again, for a claim of another class.
+  { namespace: 'shop', name: 'data-cart-3', volume: 'data', storageClass: 'second' },
+  { namespace: 'shop', name: 'tmp-cart-0', volume: 'tmp', storageClass: 'second' },
   { namespace: 'shop', name: 'log-cart-0', volume: 'log', storageClass: 'offers' },
   { namespace: 'shop', name: 'log-cart-1', volume: 'log', storageClass: 'offers' },
   { namespace: 'mall', name: 'log-cart-0', volume: 'log', storageClass: 'offers' },
@@ -71,6 +79,7 @@ export const SLOTS: readonly Slot[] = [
 export const PATHS = [
   'shop/Shop.cart/data',
   'shop/Shop.cart/data.2',
+  'shop/Shop.cart/tmp',
   'shop/Shop.cart/log',
   'mall/Shop.cart/log',
 ].map(pathOf);
@@ -128,13 +137,19 @@ const DOERS: { readonly [D in keyof Deeds]: Doer<Deeds[D]> } = {
   'foreign data': (world, { path }) => {
     if (!world.isPoolAway) world.foreignData(PATHS[path]!);
   },
-  'lose data': (world, { path }) => {
-    world.lostPaths.add(PATHS[path]!);
-    world.disk.directories.delete(PATHS[path]!);
-  },
+  'lose data': (world, { path }) => loseData(world, PATHS[path]!),
   mount: (world, { path }) => mount(world, PATHS[path]!, true),
   unmount: (world, { path }) => mount(world, PATHS[path]!, false),
   link: (world, { path }) => link(world, PATHS[path]!),
+  hold: ({ disk }, { path }) => {
+    const filesystem = disk.filesystems.get(PATHS[path]!);
+    if (filesystem?.isMounted) filesystem.isHeld = true;
+  },
+  'let go': ({ disk }, { path }) => {
+    const filesystem = disk.filesystems.get(PATHS[path]!);
+    if (filesystem) filesystem.isHeld = false;
+  },
+  expand: onClaim((world, claim, { to }) => expand(world, claim, to)),
   controllers: (world, { at, count }) => void world.control(at, count),
 };
 
@@ -215,10 +230,32 @@ function callReleased({ api }: World, { metadata: { name }, spec }: SimVolume): 
 }
 
 function mount(world: World, where: (typeof PATHS)[number], isMounted: boolean): void {
-  const directory = world.disk.directories.get(where);
+  const { disk } = world;
+  const directory = disk.directories.get(where);
   if (!directory || directory.isBlocked) return;
+  if (!isMounted && !directory.isMounted && disk.filesystems.get(where)?.isMounted) {
+    if (disk.unmount(where)) world.forgetData(where);
+    return;
+  }
   world.lostPaths.add(where);
   directory.isMounted = isMounted;
+}
+
+/** By hand: what is in a volume, its image where it is not mounted, or a plain directory as a whole. */
+function loseData(world: World, where: (typeof PATHS)[number]): void {
+  const { disk } = world;
+  const filesystem = disk.filesystems.get(where);
+  world.lostPaths.add(where);
+  if (filesystem?.isMounted) filesystem.files = [];
+  else if (filesystem) disk.filesystems.delete(where);
+  else if (!disk.directories.get(where)?.isBare) disk.directories.delete(where);
+}
+
+/** As the API server allows it: of what is bound, and never back. */
+function expand(world: World, claim: SimClaim, storage: string): void {
+  const isMore = bytesOf(storage) > bytesOf(claim.spec.resources.requests.storage);
+  if (claim.status.phase !== 'Bound' || !isMore) return;
+  world.api.editClaim(keyOf(claim), ({ spec }) => void (spec.resources = { requests: { storage } }));
 }
 
 /** Where something is already, nobody makes a link in its place. */

@@ -1,7 +1,10 @@
 import type { ClassView } from '../../../src/agent/class-view.ts';
+import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
 import { storageClass } from './plan-states.ts';
 import { pathBelow } from '../../../src/agent/caches.ts';
 import { PoolLost } from '../../../src/agent/os/errors.ts';
+import type { BackendName } from '../../../src/tars/class-parameters.ts';
+import { bytesOf } from '../../../src/tars/quantity.ts';
 import { asVolumePath, type VolumePath } from '../../../src/tars/host-path.ts';
 import { DEFAULT_SETTINGS, parseClasses, type Settings } from '../../../src/tars/settings.ts';
 import { FINALIZER, HOSTNAME_LABEL, PROVISIONER, SELECTED_NODE } from '../../../src/tars/vocabulary.ts';
@@ -10,27 +13,32 @@ import {
   Crash,
   HOSTNAME,
   NODE,
+  PowerCut,
   ROOT,
   SimAgent,
   type Trouble,
   WATCHES,
 } from './simulation-agent.ts';
 import { SimApi, type SimClaim, type SimKind, type SimObject, type SimVolume } from './simulation-api.ts';
+import { type Kind, parametersOf } from './simulation-backends.ts';
 import {
+  checkData,
   checkLetGo,
   checkMaking,
   checkRetired,
   checkSeen,
+  checkServed,
   checkTakenOver,
   checkVolume,
 } from './simulation-checks.ts';
 import { isOnNode, keyOf, pendingWrites, schedule } from './simulation-controllers.ts';
-import { SimDisk, type SimDirectory } from './simulation-disk.ts';
+import { FILE_BYTES, SimDisk, type SimTree, takenOf } from './simulation-disk.ts';
+import { checkPromised, checkWritten } from './simulation-room.ts';
 
 export const OTHER_NODE = 'n2';
 const SETTINGS: Settings = {
   ...DEFAULT_SETTINGS,
-  classes: parseClasses('t-storage-class=on-demand,offers=per-node'),
+  classes: parseClasses('t-storage-class=on-demand,second=on-demand,offers=per-node'),
 };
 
 /** What an agent says when it has done something. */
@@ -45,7 +53,24 @@ const DONE: ReadonlySet<string> = new Set([
   'ClaimHandedBack',
 ]);
 
+/** A pod writes no more than that. */
+const MOST_FILES = 4;
+
 class Broken extends Error {}
+
+/** What is different from one world to the other. */
+export interface Ground {
+  /** How the classes keep their volumes: that of volumes on demand, another one, and that of offers. */
+  readonly kinds: readonly [Kind, Kind, Kind];
+  /** What there is of each source. */
+  readonly totalBytes?: number;
+}
+
+const PROVISIONERS: Readonly<Record<string, string>> = {
+  't-storage-class': PROVISIONER,
+  second: PROVISIONER,
+  offers: 'kubernetes.io/no-provisioner',
+};
 
 /**
  * One node and its cluster. What must hold at every moment is in `simulation-checks.ts`, what must hold in the
@@ -53,11 +78,10 @@ class Broken extends Error {}
  */
 export class World implements AgentWorld {
   readonly settings = SETTINGS;
-  readonly disk = new SimDisk();
-  readonly classes = new Map<string, ClassView>([
-    ['t-storage-class', storageClass('t-storage-class', PROVISIONER)],
-    ['offers', storageClass('offers', 'kubernetes.io/no-provisioner')],
-  ]);
+  readonly disk: SimDisk;
+  readonly classes = new Map<string, ClassView>();
+  /** Backends that the node lacks a tool for. */
+  readonly lacking = new Set<BackendName>();
   readonly log: string[] = [];
   readonly api = new SimApi((...args) => this.#changed(...args));
   /** Keys of claims that a pod of this node uses. */
@@ -70,12 +94,23 @@ export class World implements AgentWorld {
   readonly foreignPaths = new Set<string>();
   /** Paths where people took something away, or put a link or a mount in the way. */
   readonly lostPaths = new Set<string>();
+  /** Where the pod of a claim, by its uid, has written. */
+  readonly written = new Map<string, VolumePath>();
+  /** How much each tree had taken when the agent last looked. */
+  readonly seen = new Map<SimTree, number>();
   isPoolAway = false;
   isByAgent = false;
   now = 0;
   effects = 0;
   meanwhile: () => void = () => {};
-  agent = new SimAgent(this);
+  agent: SimAgent;
+
+  constructor({ kinds, totalBytes }: Ground = { kinds: ['directory', 'directory', 'directory'] }) {
+    this.disk = new SimDisk(totalBytes);
+    this.log.push(`there are ${this.disk.totalBytes} bytes of each source`);
+    for (const [index, name] of Object.keys(PROVISIONERS).entries()) this.makeClass(name, kinds[index]!);
+    this.agent = new SimAgent(this);
+  }
 
   broken(what: string): never {
     throw new Broken(`${what}\n  ${this.log.join('\n  ')}`);
@@ -85,7 +120,7 @@ export class World implements AgentWorld {
     this.effects++;
     this.log.push(`agent: ${what}`);
     const [verb = '', path = ''] = what.split(' ');
-    if (verb === 'make') checkMaking(this, pathOf(path));
+    if (verb === 'make' || verb === 'create') checkMaking(this, pathOf(path));
     const isOnDisk = !['POST', 'PATCH', 'DELETE'].includes(verb);
     // As the real pool says it, whatever is tried.
     if (this.isPoolAway && isOnDisk) throw new PoolLost(ROOT, 'the disk is away');
@@ -104,7 +139,8 @@ export class World implements AgentWorld {
     } catch (error) {
       if (error instanceof Broken) throw error;
       if (!(error instanceof Crash)) this.broken(String(error instanceof Error ? error.stack : error));
-      this.crash();
+      if (error instanceof PowerCut) this.reboot();
+      else this.crash();
       return true;
     }
   }
@@ -112,6 +148,18 @@ export class World implements AgentWorld {
   crash(): void {
     this.log.push('the agent dies, and starts again');
     this.agent = new SimAgent(this);
+  }
+
+  /** Everything that was mounted is not, and memory is empty. */
+  reboot(): void {
+    this.log.push('the node goes down, and comes up again');
+    for (const path of this.disk.reboot()) this.forgetData(path);
+    this.crash();
+  }
+
+  /** What was in memory is gone, or was given to somebody else. */
+  forgetData(path: VolumePath): void {
+    for (const [uid, where] of this.written) if (where === path) this.written.delete(uid);
   }
 
   /** Up to so many writes of controllers, from this one on. */
@@ -131,10 +179,20 @@ export class World implements AgentWorld {
 
   schedule(claim: SimClaim, node = NODE): boolean {
     const { storageClassName } = claim.spec;
-    const hasRoom = node !== NODE || !(this.disk.isFull || this.isPoolAway);
-    const said = schedule(this.api, claim, node, storageClassName === 't-storage-class' && hasRoom);
+    const isOnDemand = PROVISIONERS[storageClassName] === PROVISIONER;
+    const bytes = bytesOf(claim.spec.resources.requests.storage);
+    const hasRoom = node !== NODE || this.agent.capacityOf(storageClassName) >= bytes;
+    const said = schedule(this.api, claim, node, isOnDemand && hasRoom);
     if (said !== undefined) this.log.push(`scheduler: ${said}`);
     return said !== undefined;
+  }
+
+  /** Also in place of one of the same name, which is how people change one. */
+  makeClass(name: string, kind: Kind): void {
+    this.log.push(`class ${name} says ${kind}`);
+    const reclaimPolicy = this.classes.get(name)?.reclaimPolicy ?? 'Delete';
+    const made = storageClass(name, PROVISIONERS[name]!, parametersOf(kind));
+    this.classes.set(name, { ...made, reclaimPolicy });
   }
 
   setClassPolicy(reclaimPolicy: string): void {
@@ -152,11 +210,22 @@ export class World implements AgentWorld {
     if (!volume || claim.metadata.deletionTimestamp !== undefined) return;
     const path = pathBelow(ROOT, volume.spec.local.path);
     const directory = path && this.disk.directories.get(path);
-    if (!directory || directory.isMounted || directory.isBlocked || this.isPoolAway) return;
+    const tree = path && this.disk.seenAt(path);
+    if (!tree || !directory || directory.isMounted || directory.isBlocked || this.isPoolAway) return;
     this.log.push(`pod of ${key} (${claim.metadata.uid}) runs${isWriter ? ' and writes' : ''}`);
     this.pods.add(key);
     checkSeen(this, path, claim);
-    if (isWriter && directory.files.length === 0) directory.files.push(claim.metadata.uid);
+    if (isWriter) this.#write(path, tree, claim.metadata.uid);
+  }
+
+  #write(path: VolumePath, tree: SimTree, uid: string): void {
+    checkWritten(this, path, tree);
+    const isEnough = tree.files.length >= MOST_FILES;
+    const isAtLimit = (tree.files.length + 1) * FILE_BYTES > limitOf(tree);
+    const isFull = takenOf('pool', { ...tree, files: [uid] }) > this.disk.freeBytes('pool');
+    if (isEnough || isAtLimit || isFull || this.disk.isRefusing(tree)) return;
+    tree.files.push(uid);
+    this.written.set(uid, path);
   }
 
   /** The volume of this node that a bound claim has. */
@@ -173,12 +242,33 @@ export class World implements AgentWorld {
     );
   }
 
+  /** People had a hand in what is there. */
+  isExcused(path: VolumePath): boolean {
+    return this.lostPaths.has(path) || this.foreignPaths.has(path);
+  }
+
   isAlive(uid: string): boolean {
     return [...this.api.claims.values()].some(({ metadata }) => metadata.uid === uid);
   }
 
   /** Somebody puts something into a directory: where there is a volume already, it is that volume's. */
   foreignData(path: VolumePath): void {
+    const tree = this.disk.seenAt(path) ?? this.disk.at(path);
+    if (this.disk.isRefusing(tree)) return;
+    const whose = this.#isInTheWay(path, tree) ? 'foreign' : this.#takerAt(path);
+    this.log.push(`somebody puts data into ${path}: it counts as that of ${whose}`);
+    tree.files.push(whose);
+  }
+
+  /** In place of a volume that is more than a directory: then it is in the way of that. */
+  #isInTheWay(path: VolumePath, tree: SimTree): boolean {
+    const isMore = this.disk.ledger.get(path)?.storage !== undefined;
+    const isInTheWay = isMore && limitOf(tree) === Infinity;
+    if (isInTheWay) this.lostPaths.add(path);
+    return isInTheWay;
+  }
+
+  #takerAt(path: VolumePath): string {
     // One that we have let go is as good as gone.
     const volume = this.volumesAt(path).find(
       ({ metadata }) => !metadata.deletionTimestamp || metadata.finalizers.includes(FINALIZER),
@@ -188,15 +278,26 @@ export class World implements AgentWorld {
       ({ spec }) => spec.volumeName === entry?.volume && entry,
     );
     const made = entry?.state === 'made' ? (entry.claim ?? taker?.metadata)?.uid : undefined;
-    const whose = volume
-      ? (volume.spec.claimRef?.uid ?? `volume:${volume.metadata.uid}`)
-      : (made ?? 'foreign');
-    this.log.push(`somebody puts data into ${path}: it counts as that of ${whose}`);
-    this.disk.at(path).files.push(whose);
+    if (!volume) return made ?? 'foreign';
+    return volume.spec.claimRef?.uid ?? `volume:${volume.metadata.uid}`;
   }
 
-  retired(path: VolumePath, directory: SimDirectory, trashName: string): void {
-    checkRetired(this, path, directory, trashName);
+  retired(path: VolumePath, tree: SimTree, trashName: string): void {
+    checkRetired(this, path, tree, trashName);
+  }
+
+  recorded(entry: LedgerEntry, before: LedgerEntry | undefined): void {
+    checkPromised(this, entry, before);
+  }
+
+  looked(): void {
+    this.seen.clear();
+    for (const tree of this.disk.trees()) this.seen.set(tree, tree.files.length * FILE_BYTES);
+  }
+
+  /** After whatever has happened. */
+  check(): void {
+    checkData(this);
   }
 
   #changed(kind: SimKind, key: string, before: SimObject | undefined, after: SimObject | undefined): void {
@@ -204,6 +305,8 @@ export class World implements AgentWorld {
       checkLetGo(this, before as SimVolume, after);
       checkTakenOver(this, before as SimVolume, after);
     }
+    if (kind === 'volume' && after && this.isByAgent)
+      checkServed(this, before as SimVolume | undefined, after as SimVolume);
     if (kind === 'volume' && after) checkVolume(this, after as SimVolume, before === undefined);
     this.agent.tell(kind, key, before, after);
   }
@@ -245,4 +348,9 @@ export function pathOf(text: string): VolumePath {
   const path = asVolumePath(text);
   if (path === undefined) throw new Error(text);
   return path;
+}
+
+function limitOf(tree: SimTree): number {
+  if ('size' in tree) return Number(tree.size);
+  return 'limit' in tree && tree.limit !== undefined ? Number(tree.limit) : Infinity;
 }

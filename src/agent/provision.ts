@@ -4,7 +4,7 @@ import type { ClaimView, Wanted } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { adoptedText, asAdopted } from './owner.ts';
 import { classFor, placeFault } from './served-class.ts';
-import { absolutePath, type PathState } from './state.ts';
+import { absolutePath, isLost, type PathState } from './state.ts';
 import { aboutClaim, type Decision, type Step, steps } from './step.ts';
 import { madeOf, sourceNameOf, type Storage } from './storage.ts';
 
@@ -58,8 +58,9 @@ function making(state: PathState, order: Order, entry: LedgerEntry): Step[] {
 }
 
 /** What the ledger calls made may be in use already, although it is empty. */
-function isHere({ found, entry }: PathState): boolean {
-  if (found.kind === 'empty') return entry?.state === 'made';
+function isHere(state: PathState): boolean {
+  const { found, entry } = state;
+  if (found.kind === 'empty' || isLost(state)) return entry?.state === 'made';
   return found.kind === 'filled' || isDetached(found, entry);
 }
 
@@ -156,6 +157,10 @@ function told(state: PathState, { claim, wanted }: Order, volume: string): Step 
   const where = `${absolutePath(state)} on node ${state.site.node}`;
   const about = aboutClaim(claim);
   if (claim.volumeName !== undefined) {
+    if (isLost(state)) {
+      const message = `volume ${volume} was gone and is made again; ${where} was in memory, which was lost when the node went down, and is empty`;
+      return { do: 'say', about, reason: 'VolumeDataLost', message };
+    }
     const message = `volume ${volume} was gone and is made again; its data at ${where} was not touched`;
     return { do: 'say', about, reason: 'VolumeRestored', message };
   }
@@ -163,7 +168,7 @@ function told(state: PathState, { claim, wanted }: Order, volume: string): Step 
     return { do: 'say', about, reason: 'VolumeOffered', message: `volume ${volume} is offered: ${where}` };
   }
   const { found } = state;
-  if (holdsData(found) && isNewTo(state, claim)) {
+  if (holdsData(found) && !isLost(state) && isNewTo(state, claim)) {
     const whose = 'owner' in found ? adoptedText(found.owner, wanted.owner) : '';
     const message = `volume ${volume} has the data at ${where}${whose}`;
     return { do: 'say', about, reason: 'VolumeAdopted', message };

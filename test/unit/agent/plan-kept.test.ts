@@ -153,6 +153,49 @@ describe('a volume that is not in its place', () => {
     );
   });
 
+  describe('and was in memory', () => {
+    const memory: Storage = { backend: 'tmpfs', size: GI };
+    const lost = (known: LedgerEntry['state'], over: Partial<PathState>) =>
+      kept(
+        {
+          classes: CLASSES({ backend: 'tmpfs' }),
+          entry: image(known, { storage: memory }),
+          found: detached,
+          ...over,
+        },
+        memory,
+      );
+
+    it('is in nobody’s way, whatever was to be kept of it', () => {
+      const waits = [claim(OTHER)];
+      const gone = ['discard', 'forget'];
+      expect(brief(plan(lost('kept', { claims: waits })))).to.deep.equal(gone);
+      expect(brief(decided(lost('made', {})))).to.deep.equal(gone);
+      const unknown = lost('made', { claims: waits, entry: undefined });
+      const made = ['record making', 'make', 'record made', 'create-volume', 'say VolumeProvisioned'];
+      expect(brief(plan(unknown))).to.deep.equal(made);
+    });
+
+    it('is made anew for whom it was given to, who is not told of any data', () => {
+      const heir = claim({ ...OTHER, mayAdopt: true });
+      expect(brief(plan(lost('kept', { claims: [heir] })))).to.deep.equal([
+        'record making',
+        'make',
+        'record made',
+        'create-volume',
+        'say VolumeProvisioned',
+      ]);
+    });
+
+    it('says so to the claim whose volume is gone as well', () => {
+      const decision = plan(lost('made', { claims: [bound({ phase: 'Lost' })] }));
+      expect(brief(decision)).to.deep.equal(['attach', 'create-volume', 'say VolumeDataLost']);
+      expect(saidBy(decision)).to.equal(
+        `volume ${NAME} was gone and is made again; /pool/shop/Shop.cart/data on node n1 was in memory, which was lost when the node went down, and is empty`,
+      );
+    });
+  });
+
   it('is brought back for people to look at where it is retained, and not where it goes', () => {
     const released = (reclaimPolicy: string) =>
       kept({ volumes: [volume({ phase: 'Released', reclaimPolicy })], entry: image(), found: detached });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { messageOf } from '../../src/tars/message-of.ts';
 import { commands } from './agent-model-commands.ts';
+import { takeAll } from './agent-model-empty.ts';
 import { portrait } from './agent-model-portrait.ts';
 import { World } from './agent-model-world.ts';
 
@@ -45,6 +46,7 @@ describe('the agents, against a model', function () {
           try {
             await fc.asyncModelRun(() => ({ model, real: world }), sequence);
             await world.settle(model);
+            await takeAll(world, model);
           } catch (error) {
             if (endOfShrinking === Infinity) endOfShrinking = performance.now() + SHRINKING_MS;
             world.hurry();

@@ -70,16 +70,24 @@ const isDetached = (found: PathState['found'], entry: PathState['entry']): boole
 
 /** It stays as it is: brought into its place, written down as its claim's, and as large as that asks. */
 function takingOver(state: PathState, order: Order, entry: LedgerEntry): Step[] {
-  const { found, entry: known, kept } = state;
+  const { entry: known, kept } = state;
   const { storage } = order;
   const owned = ownerHere(state, order);
   const grows = known?.storage !== undefined && storage.size > kept.storage.size;
   const isKnown = known?.state === 'made' && known.claim?.uid === entry.claim?.uid && !grows;
-  const list: Step[] = [];
-  if (isDetached(found, known)) list.push({ do: 'attach', wanted: madeOf(kept.storage, owned.owner) });
+  const list = inPlace(state, storage.size, owned.owner);
   if (!isKnown) list.push({ do: 'record', entry: { ...entry, state: 'made', ...owned } });
   if (grows) list.push({ do: 'grow', size: storage.size });
   return list;
+}
+
+function inPlace({ found, entry, kept }: PathState, size: number, owner: LedgerEntry['owner']): Step[] {
+  // Nothing says that it was ever given a limit: the backend sees to that, or refuses it before it is anybody's.
+  const isStrange = entry === undefined || entry.state === 'making';
+  return [
+    ...(isDetached(found, entry) ? [{ do: 'attach', wanted: madeOf(kept.storage, owner) } as const] : []),
+    ...(isStrange && kept.traits.enforcesSize ? [{ do: 'grow', size } as const] : []),
+  ];
 }
 
 /** What is there keeps its owner until the claim asks for another: then the ledger shows a difference. */

@@ -128,6 +128,30 @@ describe('a volume with a size', () => {
   });
 });
 
+describe('data that nobody is known to have given a limit', () => {
+  const adopter = claim({ mayAdopt: true });
+  const ENFORCED = ['grow', 'record made', 'create-volume', 'say VolumeAdopted'];
+
+  it('gets one, or is refused by its backend, before it is anybody’s', () => {
+    for (const known of [undefined, image('making')]) {
+      const given = { claims: [adopter], entry: known, found: found('filled') };
+      const decision = decided(kept(given));
+      expect(brief(decision)).to.deep.equal(ENFORCED);
+      expect(stepOf(decision, 'grow').size).to.equal(LOOP.size);
+    }
+  });
+
+  it('is brought into its place before, where it is not', () => {
+    const decision = plan(kept({ claims: [adopter], found: found('detached') }));
+    expect(brief(decision)).to.deep.equal(['attach', ...ENFORCED]);
+  });
+
+  it('needs none where there is none to be had', () => {
+    const given = state({ claims: [adopter], entry: undefined, found: found('filled') });
+    expect(brief(decided(given))).to.deep.equal(ENFORCED.slice(1));
+  });
+});
+
 describe('a volume that is not in its place', () => {
   const detached = found('detached');
   const wanted = { owner: OWNER, size: LOOP.size, options: LOOP.options };

@@ -22,8 +22,12 @@ export function* ofBackends(node: string, model: Model, promises: Promises | und
 }
 
 function* ofMounts(node: string, disk: DiskSeen, volumes: readonly VolumeSeen[]): Iterable<string> {
-  const { mounted, ledger, loops } = disk;
-  const wanted = volumes.map(({ path }) => path).filter((path) => isMountedKind(path));
+  const { mounted, ledger, loops, directories } = disk;
+  const paths = volumes.map(({ path }) => path);
+  for (const path of paths)
+    if (classAt(path).backend === 'btrfs' && !directories.get(path)?.isSubvolume)
+      yield `${node}:${path} has to be a subvolume`;
+  const wanted = paths.filter((path) => isMountedKind(path));
   for (const path of wanted) if (!mounted.has(path)) yield `${node}:${path} has to be mounted`;
   for (const path of mounted.keys()) {
     const isKept = ledger.some((entry) => entry.path === path && entry.state === 'kept');

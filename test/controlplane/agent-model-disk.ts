@@ -12,6 +12,7 @@ interface DirectorySeen {
   readonly lines: readonly string[];
   /** `uid:gid mode` of its own. */
   readonly owner: string;
+  readonly isSubvolume: boolean;
 }
 
 /** The disk of one node. */
@@ -62,6 +63,10 @@ function textOf(file: string): string {
   }
 }
 
+/** What btrfs numbers the top directory of every subvolume with. */
+const SUBVOLUME_INODE = 256;
+const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+
 const DIRECTORY = /^dir (\S+) (.*)$/;
 /** All that servers and people have written below a directory, without what is ours or of a filesystem. */
 export const dataBelow = (folder: string): string[] =>
@@ -98,10 +103,11 @@ function readDisk(root: string, mounted: DiskSeen['mounted']): DiskSeen {
 
 export function directoriesAt(root: string): Map<string, DirectorySeen> {
   const lines = dataBelow(root);
-  const directories = new Map<string, { lines: string[]; owner: string }>();
+  const directories = new Map<string, DirectorySeen & { readonly lines: string[] }>();
   for (const line of lines) {
     const [, path = '', owner = ''] = DIRECTORY.exec(line) ?? [];
-    if (path.split('/').length === 3) directories.set(path, { lines: [], owner });
+    if (path.split('/').length !== 3) continue;
+    directories.set(path, { lines: [], owner, isSubvolume: inodeOf(join(root, path)) === SUBVOLUME_INODE });
   }
   for (const line of lines) {
     const path = line.split(' ')[1] ?? '';

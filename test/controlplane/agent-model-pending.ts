@@ -1,4 +1,4 @@
-import { isMountedKind } from './agent-model-backends.ts';
+import { classAt } from './agent-model-backends.ts';
 import type { Model } from './agent-model-state.ts';
 import type { ClaimSeen, PodSeen } from './agent-model-view.ts';
 
@@ -40,8 +40,8 @@ function taken(claim: ClaimSeen, node: string, model: Model): string | undefined
   const volume = volumes.find((other) => other.node === node && other.path === path);
   if (volume && volume.claim !== claim.uid) return `${node}:${path} has a volume`;
   const data = model.dataAt(node, path);
-  // Nothing is mounted over what people put there.
-  const isInTheWay = data?.owner === undefined && isMountedKind(path);
+  // Nothing is mounted over what people put there, and nothing limits it.
+  const isInTheWay = data?.owner === undefined && classAt(path).backend !== 'directory';
   if (data && data.owner !== claim.uid && (isInTheWay || !claim.mayAdopt))
     return `there is data at ${node}:${path}`;
   const rival = claims.find(

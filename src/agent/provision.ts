@@ -194,8 +194,15 @@ function elsewhere(state: PathState, claim: ClaimView, why: string): Decision {
     return { kind: 'steps', steps: [], againMs: 30_000 };
   }
   const message = `node ${state.site.node} ${why}; the scheduler looks for another node`;
-  const undo: Step[] = state.entry ? [{ do: 'discard' }, { do: 'forget' }] : [];
+  const undo: Step[] = isUnused(state) ? [{ do: 'discard' }, { do: 'forget' }] : [];
   return steps(...undo, { do: 'hand-back', claim }, say(claim, message));
+}
+
+/** It was begun, and nobody has anything in it. What holds data stays whose it is, and what cannot be looked at too. */
+function isUnused(state: PathState): boolean {
+  const { entry, kept } = state;
+  if (!entry || kept.missing !== undefined) return false;
+  return entry.state === 'making' || !holdsData(state.found) || isLost(state);
 }
 
 function noRoom({ freeBytes, kept, site }: PathState, claim: ClaimView, size: number): string {

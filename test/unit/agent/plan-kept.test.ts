@@ -98,6 +98,16 @@ describe('a volume with a size', () => {
     );
   });
 
+  it('forgets what was begun of it then, and never what holds data', () => {
+    const heir = asking('4Gi', 4 * GI, { ...OTHER, mayAdopt: true });
+    const full = (known: LedgerEntry['state'], kind: 'absent' | 'filled' | 'detached') =>
+      brief(plan(kept({ claims: [heir], entry: image(known), found: found(kind), freeBytes: GI })));
+    const back = ['hand-back', 'say ClaimHandedBack'];
+    const own = { claims: [asking('4Gi', 4 * GI)], entry: image('making'), freeBytes: GI };
+    expect(brief(plan(kept(own)))).to.deep.equal(['discard', 'forget', ...back]);
+    for (const kind of ['filled', 'detached'] as const) expect(full('kept', kind)).to.deep.equal(back);
+  });
+
   it('goes elsewhere where the node cannot keep it so', () => {
     const { kept: how } = kept();
     const missing = 'backend loop needs losetup, which this node lacks; install there: mount';
@@ -106,6 +116,9 @@ describe('a volume with a size', () => {
     expect(saidBy(decision)).to.equal(
       `node n1 cannot keep its volume: ${missing}; the scheduler looks for another node`,
     );
+    // What was begun is not looked at before the node can again.
+    const begun = plan(kept({ claims: [claim()], entry: image('making'), kept: { ...how, missing } }));
+    expect(brief(begun)).to.deep.equal(brief(decision));
   });
 
   it('is not guessed at: a parameter that is wrong is told', () => {

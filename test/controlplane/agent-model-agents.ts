@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Running } from '../../src/agent/running.ts';
 import { findOrphans } from '../../src/agent/orphans.ts';
 import { DEFAULT_SETTINGS } from '../../src/tars/settings.ts';
+import { MEMORY_BYTES } from './agent-model-room.ts';
 import { directoriesAt, mountedAt } from './agent-model-disk.ts';
 import { Agents, quickened } from './agents.ts';
 import { unmount } from './disks.ts';
@@ -14,8 +15,6 @@ const TIMES = 5;
 const LOOK_UP_MS = 3_600_000;
 /** No more of it is taken than is written. */
 const DISK_BYTES = 8 * 2 ** 30;
-/** What volumes in memory may hold together, on one node. */
-export const MEMORY_BYTES = 256 * 2 ** 20;
 
 const away = (root: string): string => `${root}.away`;
 

@@ -1,9 +1,9 @@
 import { sourceNameOf } from '../../src/agent/storage.ts';
-import { MEMORY_BYTES } from './agent-model-agents.ts';
 import { classAt, classOf, isMountedKind } from './agent-model-backends.ts';
 import { type DiskSeen, imageOf } from './agent-model-disk.ts';
+import { hasRoom, MEMORY_BYTES } from './agent-model-room.ts';
 import type { Model } from './agent-model-state.ts';
-import { capacityKey, type VolumeSeen } from './agent-model-view.ts';
+import { capacityKey, type ClaimSeen, type View, type VolumeSeen } from './agent-model-view.ts';
 
 /** Bytes that an agent has promised to volumes, by source. */
 export interface Promises {
@@ -69,14 +69,19 @@ function* ofPromises(node: string, { view }: Model, promises: Promises): Iterabl
 export function* ofSizes(model: Model): Iterable<string> {
   for (const claim of model.view.claims) {
     const volume = model.volumeOf(claim);
-    if (!volume || claim.isDeleting || !model.isServed(volume.node)) continue;
-    const wanted = claim.requestBytes;
-    if (volume.capacityBytes < wanted)
-      yield `volume ${volume.name} has to hold ${wanted} bytes, not ${volume.capacityBytes}`;
-    else if (claim.phase === 'Bound' && claim.capacityBytes < wanted)
-      yield `claim ${claim.name} has to hold ${wanted} bytes, not ${claim.capacityBytes}`;
-    const entry = model.view.disks.get(volume.node)?.ledger.find(({ path }) => path === volume.path);
-    if (entry?.storage && entry.storage.size !== volume.capacityBytes)
-      yield `volume ${volume.name} holds ${volume.capacityBytes} bytes, and the ledger says ${entry.storage.size}`;
+    if (volume && !claim.isDeleting && model.isServed(volume.node)) yield* ofSize(claim, volume, model.view);
   }
+}
+
+function* ofSize(claim: ClaimSeen, volume: VolumeSeen, view: View): Iterable<string> {
+  const { node, path, name, capacityBytes } = volume;
+  const wanted = claim.requestBytes;
+  if (capacityBytes < wanted && hasRoom(node, claim, view))
+    yield `volume ${name} has to hold ${wanted} bytes, not ${capacityBytes}`;
+  const owed = Math.min(wanted, capacityBytes);
+  if (claim.phase === 'Bound' && claim.capacityBytes < owed)
+    yield `claim ${claim.name} has to hold ${owed} bytes, not ${claim.capacityBytes}`;
+  const size = view.disks.get(node)?.ledger.find((entry) => entry.path === path)?.storage?.size;
+  if (size !== undefined && size !== capacityBytes)
+    yield `volume ${name} holds ${capacityBytes} bytes, and the ledger says ${size}`;
 }

@@ -1,4 +1,5 @@
 import { classAt } from './agent-model-backends.ts';
+import { hasRoom } from './agent-model-room.ts';
 import type { Model } from './agent-model-state.ts';
 import type { ClaimSeen, PodSeen } from './agent-model-view.ts';
 
@@ -60,6 +61,7 @@ function placesFor(pod: PodSeen, claims: readonly ClaimSeen[], model: Model): st
     .filter(({ isOpen }) => isOpen)
     .map(({ name }) => name)
     .filter((node) => !(isNew && model.hasAgent(node) && !model.isMounted(node)))
+    .filter((node) => claims.every((claim) => claim.volume !== undefined || hasRoom(node, claim, model.view)))
     .filter((node) => fixed.every((place) => place === undefined || place === node))
     .filter((node) => !rivals.some((rival) => isHeld(rival, node, model)));
 }

@@ -2,7 +2,7 @@ import type { ClaimView } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { provision } from './provision.ts';
 import { classFor } from './served-class.ts';
-import { absolutePath, claimText, type LiveClaim, type PathState } from './state.ts';
+import { absolutePath, claimText, isLost, type LiveClaim, type PathState } from './state.ts';
 import { madeOf } from './storage.ts';
 import { aboutClaim, type Decision, NOTHING, type Step, steps } from './step.ts';
 
@@ -28,13 +28,16 @@ const AWAY_MS = 60_000;
 /** The caches will tell. */
 const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
 
+const holdsData = (state: PathState): boolean =>
+  state.found.kind === 'filled' || (state.found.kind === 'detached' && !isLost(state));
+
 /** Claims that wait for a volume here, in the order in which they are served. */
 export const waiting = ({ claims }: PathState): ClaimView[] =>
   claims.filter(({ isDeleting, volumeName, phase }) => !isDeleting && !volumeName && phase === 'Pending');
 
 function begin(state: PathState): Decision {
   const claims = waiting(state);
-  const isFilled = state.found.kind === 'filled' || state.found.kind === 'detached';
+  const isFilled = holdsData(state);
   const claim = (isFilled ? claims.find(({ mayAdopt }) => mayAdopt) : undefined) ?? claims[0];
   if (!claim) return NOTHING;
   const refused = claims
@@ -124,11 +127,11 @@ const isKnownOurs = ({ live, site }: PathState): boolean => live?.volume?.pool =
 function undo(state: PathState, entry: LedgerEntry): Decision {
   const { found } = state;
   // Where it is absent, a crash may have left empty directories above it.
-  const isUnused = found.kind === 'detached' && entry.state === 'making';
+  const isUnused = isLost(state) || (found.kind === 'detached' && entry.state === 'making');
   const { claim: _begunFor, ...nobodys } = entry;
   // While it was being made, only somebody else can have put anything there.
   const known = entry.state === 'making' ? nobodys : entry;
-  return found.kind === 'empty' || found.kind === 'absent' || isUnused || isLost(state)
+  return found.kind === 'empty' || found.kind === 'absent' || isUnused
     ? steps({ do: 'discard' }, { do: 'forget' })
     : steps({ do: 'record', entry: { ...known, state: 'kept' } });
 }
@@ -139,10 +142,6 @@ function finishRetiring(state: PathState, entry: LedgerEntry): Decision {
   // Nothing says any more that data which is still there may go.
   return state.live.volume ? LATER : undo(state, entry);
 }
-
-/** It was in memory, and nothing of it is left but its place. */
-const isLost = ({ found, kept }: PathState): boolean =>
-  found.kind === 'detached' && !kept.traits.survivesReboot;
 
 /** Kept data is served to the claim that it is of, or that a person gave it to. */
 function keep(state: PathState, entry: LedgerEntry): Decision {
@@ -156,9 +155,10 @@ function keep(state: PathState, entry: LedgerEntry): Decision {
   const [claim] = claims;
   if (!claim) return NOTHING;
   // What is in the way is told of as such.
-  if (found.kind === 'filled' || found.kind === 'detached') return inTheWay(state, claim);
+  if (holdsData(state)) return inTheWay(state, claim);
   // Whoever comes may want it kept in another way.
-  return found.kind === 'empty' && (entry.storage || !isKeptAsAsked(state, claim))
+  const isInAnotherWay = entry.storage !== undefined || !isKeptAsAsked(state, claim);
+  return found.kind === 'empty' && isInAnotherWay
     ? steps({ do: 'discard' }, { do: 'forget' })
     : provision(state, claim);
 }

@@ -4,7 +4,7 @@ import type { ClaimView, Wanted } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { adoptedText, asAdopted } from './owner.ts';
 import { classFor, placeFault } from './served-class.ts';
-import { absolutePath, type PathState } from './state.ts';
+import { absolutePath, isLost, type PathState } from './state.ts';
 import { aboutClaim, type Decision, type Step, steps } from './step.ts';
 import { madeOf, sourceNameOf, type Storage } from './storage.ts';
 
@@ -64,8 +64,9 @@ function making(state: PathState, order: Order, entry: LedgerEntry): Step[] {
 }
 
 /** What the ledger calls made may be in use already, although it is empty. */
-function isHere({ found, entry }: PathState): boolean {
-  if (found.kind === 'empty') return entry?.state === 'made';
+function isHere(state: PathState): boolean {
+  const { found, entry } = state;
+  if (found.kind === 'empty' || isLost(state)) return entry?.state === 'made';
   return found.kind === 'filled' || isDetached(found, entry);
 }
 
@@ -86,8 +87,9 @@ function takingOver(state: PathState, order: Order, entry: LedgerEntry): Step[] 
   const attached = isDetached(found, known) ? [attach] : [];
   const recorded = isWrittenDown(state, order, entry) ? [] : [record];
   const grown: Step[] = kept.traits.enforcesSize ? [{ do: 'grow', size }] : [];
-  // What nobody knew is written down once it is seen that it can be limited.
-  return known ? [...attached, ...recorded, ...grown] : [...attached, ...grown, ...recorded];
+  // Nothing says that it was ever given a limit: the backend sees to that, or refuses it before it is anybody's.
+  const isStrange = known === undefined || known.state === 'making';
+  return isStrange ? [...attached, ...grown, ...recorded] : [...attached, ...recorded, ...grown];
 }
 
 /** As this claim's, and as large as it is to be. */
@@ -175,6 +177,10 @@ function told(state: PathState, { claim, wanted }: Order, volume: string): Step 
   const where = `${absolutePath(state)} on node ${state.site.node}`;
   const about = aboutClaim(claim);
   if (claim.volumeName !== undefined) {
+    if (isLost(state)) {
+      const message = `volume ${volume} was gone and is made again; ${where} was in memory, which was lost when the node went down, and is empty`;
+      return { do: 'say', about, reason: 'VolumeDataLost', message };
+    }
     const message = `volume ${volume} was gone and is made again; its data at ${where} was not touched`;
     return { do: 'say', about, reason: 'VolumeRestored', message };
   }
@@ -182,7 +188,7 @@ function told(state: PathState, { claim, wanted }: Order, volume: string): Step 
     return { do: 'say', about, reason: 'VolumeOffered', message: `volume ${volume} is offered: ${where}` };
   }
   const { found } = state;
-  if (holdsData(found) && isNewTo(state, claim)) {
+  if (holdsData(found) && !isLost(state) && isNewTo(state, claim)) {
     const whose = 'owner' in found ? adoptedText(found.owner, wanted.owner) : '';
     const message = `volume ${volume} has the data at ${where}${whose}`;
     return { do: 'say', about, reason: 'VolumeAdopted', message };
@@ -200,8 +206,15 @@ function elsewhere(state: PathState, claim: ClaimView, why: string): Decision {
     return { kind: 'steps', steps: [], againMs: 30_000 };
   }
   const message = `node ${state.site.node} ${why}; the scheduler looks for another node`;
-  const undo: Step[] = state.entry ? [{ do: 'discard' }, { do: 'forget' }] : [];
+  const undo: Step[] = isUnused(state) ? [{ do: 'discard' }, { do: 'forget' }] : [];
   return steps(...undo, { do: 'hand-back', claim }, say(claim, message));
+}
+
+/** It was begun, and nobody has anything in it. What holds data stays whose it is, and what cannot be looked at too. */
+function isUnused(state: PathState): boolean {
+  const { entry, kept } = state;
+  if (!entry || kept.missing !== undefined) return false;
+  return entry.state === 'making' || !holdsData(state.found) || isLost(state);
 }
 
 function noRoom({ freeBytes, kept, site }: PathState, claim: ClaimView, size: number): string {

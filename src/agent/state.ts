@@ -62,6 +62,10 @@ interface Kept {
 
 export const absolutePath = ({ site, path }: PathState): string => `${site.root}/${path}`;
 
+/** It was in memory, and the node has been down since: nothing of it is left but its place. */
+export const isLost = ({ found, kept }: PathState): boolean =>
+  found.kind === 'detached' && !kept.traits.survivesReboot;
+
 /** `namespace/name` for people. */
 export const claimText = ({ namespace, name }: { namespace: string; name: string }): string =>
   `${namespace}/${name}`;

@@ -134,11 +134,12 @@ export class Trash {
   }
 
   async #work(trash: Directory): Promise<number> {
-    const end = this.#clock.now() + ROUND_MS;
     const removers = this.#removers();
     const retired = await Promise.all(removers.map((remover) => this.#retired(remover)));
     this.#see(new Set([...(await namesIn(trash)), ...retired.flat()]));
     const mounted = await mountsWithin(trash.realPath());
+    // From here on: what comes before may take as long by itself, round after round.
+    const end = this.#clock.now() + ROUND_MS;
     for (const name of this.#known) {
       if ((this.#stuck.get(name)?.until ?? 0) > this.#clock.now()) continue;
       const outcome = await this.#delete(trash, name, { mounted, end, removers });

@@ -1,22 +1,31 @@
 import { ownerText } from '../../src/agent/owner.ts';
+import { ofBackends, type Promises, ofSizes } from './agent-model-checks-backends.ts';
+import type { DiskSeen } from './agent-model-disk.ts';
 import { mustGo, presenceOf } from './agent-model-data.ts';
 import { reasonToWait } from './agent-model-pending.ts';
 import type { Model } from './agent-model-state.ts';
-import type { ClaimSeen, DiskSeen } from './agent-model-view.ts';
+import type { ClaimSeen } from './agent-model-view.ts';
 
 /** Paths of a node that its agent reports as belonging to nobody. */
 export type Orphans = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What is not yet as it has to be when nothing more happens; nothing when the cluster has settled. */
-export function complaints(model: Model, orphans: Orphans): string[] {
+export function complaints(
+  model: Model,
+  orphans: Orphans,
+  promises: (node: string) => Promises | undefined,
+): string[] {
+  const served = model.nodes.filter((node) => model.isServed(node));
   return [
     ...ofPods(model),
     ...ofClaims(model),
     ...ofVolumes(model),
+    ...ofSizes(model),
     ...ofData(model),
-    ...model.nodes
-      .filter((node) => model.isServed(node))
-      .flatMap((node) => [...ofDisk(node, model, orphans)]),
+    ...served.flatMap((node) => [
+      ...ofDisk(node, model, orphans),
+      ...ofBackends(node, model, promises(node)),
+    ]),
   ];
 }
 

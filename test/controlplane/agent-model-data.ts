@@ -1,3 +1,5 @@
+import { classAt } from './agent-model-backends.ts';
+import { type DiskSeen, imageOf } from './agent-model-disk.ts';
 import type { ClaimSeen, View, VolumeSeen } from './agent-model-view.ts';
 
 /** Data that somebody wrote: what must become of it, whatever is done to the cluster. */
@@ -34,29 +36,50 @@ export const dataAt = (node: string, path: string, lines: readonly string[], own
   isTouched: false,
 });
 
-type Presence = 'same' | 'changed' | 'absent';
+/** `unmounted`: it is in an image that nothing shows. */
+type Presence = 'same' | 'changed' | 'absent' | 'unmounted';
 
 /** As the disk shows it. Data is moved away as a whole, so any part of it at its place means that it was to stay. */
-export function presenceOf({ node, path, lines }: Data, { disks }: View): Presence {
-  const found = disks.get(node)?.directories.get(path)?.lines ?? [];
+export function presenceOf(data: Data, { disks }: View): Presence {
+  const { node, path, lines } = data;
+  const disk = disks.get(node);
+  const found = disk?.directories.get(path)?.lines ?? [];
+  if (found.length === 0 && disk && isInImage(data, disk)) return 'unmounted';
   if (found.length === lines.length && found.every((line, index) => line === lines[index])) return 'same';
   return lines.some((line) => found.includes(line)) ? 'changed' : 'absent';
 }
 
+const isInImage = ({ owner, path }: Data, { mounted, images }: DiskSeen): boolean =>
+  owner !== undefined && images.has(imageOf(path)) && !mounted.has(path);
+
+/** It ends with the power of its node. */
+export const isInMemory = ({ owner, path }: Data): boolean =>
+  owner !== undefined && classAt(path).backend === 'tmpfs';
+
+/** What a model knows of nodes. */
+interface Knowledge {
+  /** Its agent may have done something. */
+  readonly mayWork: (node: string) => boolean;
+  /** Something has unmounted it that was no agent. */
+  readonly wasUnmounted: (node: string, path: string) => boolean;
+}
+
 /** Follows what may happen to the data, and says what must not have. */
-export function follow(data: Data, view: View, mayWork: (node: string) => boolean): string | undefined {
+export function follow(data: Data, view: View, known: Knowledge): string | undefined {
   const volume = view.volumes.find(({ claim }) => claim === data.owner);
   if (volume && isWeakened(data, volume)) return `${nameOf(data)} was to be kept, and is not any more`;
   if (volume) noteVolume(data, volume);
   const isAlive = view.claims.some(({ uid }) => uid === data.owner);
-  if (!isAlive && data.policy === 'Delete' && !data.isCut && mayWork(data.node)) data.isTouched = true;
-  return damageTo(data, view, isAlive);
+  if (!isAlive && data.policy === 'Delete' && !data.isCut && known.mayWork(data.node)) data.isTouched = true;
+  return damageTo(data, view, isAlive, known);
 }
 
-function damageTo(data: Data, view: View, isAlive: boolean): string | undefined {
+function damageTo(data: Data, view: View, isAlive: boolean, { wasUnmounted }: Knowledge): string | undefined {
   const presence = presenceOf(data, view);
   if (presence === 'changed') return `${nameOf(data)} was changed`;
-  return presence === 'absent' && (isAlive || !mayGo(data)) ? `${nameOf(data)} is gone` : undefined;
+  if (presence === 'same' || !(isAlive || !mayGo(data))) return undefined;
+  if (presence === 'absent') return `${nameOf(data)} is gone`;
+  return wasUnmounted(data.node, data.path) ? undefined : `${nameOf(data)} was unmounted`;
 }
 
 const nameOf = ({ owner, node, path }: Data): string =>

@@ -1,9 +1,11 @@
+import { quantityOf } from '../../src/tars/quantity.ts';
+import { classAt } from './agent-model-backends.ts';
 import type { Data } from './agent-model-data.ts';
 import type { Deed } from './agent-model-deed.ts';
 import type { Model } from './agent-model-state.ts';
 import type { ClaimSeen } from './agent-model-view.ts';
 import { setPolicy } from './agent-model-policy.ts';
-import { CLAIMS, VOLUMES, type World } from './agent-model-world.ts';
+import { CLAIMS, VOLUMES } from './agent-model-world.ts';
 
 const OWNERS = [
   ['1000', '0', '755'],
@@ -11,19 +13,16 @@ const OWNERS = [
   ['0', '0', '711'],
 ] as const;
 
+/** By how much claims come to ask for more, and how far. */
+const STEP_BYTES = 8 * 2 ** 20;
+const MOST_BYTES = 32 * 2 ** 20;
+
 /** Of replicas that are not wanted any more. */
 function unusedClaims({ view, sets }: Readonly<Model>): ClaimSeen[] {
   return view.claims.filter(({ name }) => {
     const [, set = '', ordinal = ''] = /-([a-z]+)-(\d+)$/.exec(name) ?? [];
     return Number(ordinal) >= (sets.get(set)?.replicas ?? 0);
   });
-}
-
-async function doom(model: Model, claim: ClaimSeen, world: World): Promise<void> {
-  // Else a new one of that name might be meant.
-  const options = { preconditions: { uid: claim.uid } };
-  await world.callUnlessChanged('DELETE', `${CLAIMS}/${claim.name}`, options);
-  model.doomedClaims.add(claim.uid);
 }
 
 export const CLAIM_DEEDS: readonly Deed[] = [
@@ -36,7 +35,7 @@ export const CLAIM_DEEDS: readonly Deed[] = [
       return {
         what: claims.map(({ name }) => name).join(', '),
         act: async (world) => {
-          for (const claim of claims) await doom(model, claim, world);
+          for (const claim of claims) await world.doom(model, claim);
         },
       };
     },
@@ -47,7 +46,7 @@ export const CLAIM_DEEDS: readonly Deed[] = [
     may: ({ view }) => view.claims.length > 0,
     choose: (model, pick) => {
       const claim = pick(model.view.claims);
-      return { what: claim.name, act: async (world) => await doom(model, claim, world) };
+      return { what: claim.name, act: async (world) => await world.doom(model, claim) };
     },
   },
   {
@@ -60,7 +59,7 @@ export const CLAIM_DEEDS: readonly Deed[] = [
       return {
         what: `delete pod ${pod.name} with its claims`,
         act: async (world) => {
-          for (const claim of claims) await doom(model, claim, world);
+          for (const claim of claims) await world.doom(model, claim);
           await world.deletePod(pod.name);
         },
       };
@@ -80,7 +79,7 @@ export const CLAIM_DEEDS: readonly Deed[] = [
             const volume = model.volumeOf(claim);
             if (volume) await setPolicy(world, model, volume, 'Retain');
             if (volume) await world.call('DELETE', `${VOLUMES}/${volume.name}`);
-            await doom(model, claim, world);
+            await world.doom(model, claim);
           }
           await world.deletePod(pod.name);
         },
@@ -102,6 +101,20 @@ export const CLAIM_DEEDS: readonly Deed[] = [
       const body = { metadata: { annotations } };
       return {
         what: `of ${name} to ${uid}:${gid} ${mode}`,
+        act: async (world) => void (await world.call('PATCH', `${CLAIMS}/${name}`, body)),
+      };
+    },
+  },
+  {
+    name: 'expand claim',
+    weight: 4,
+    may: (model) => growing(model).length > 0,
+    choose: (model, pick) => {
+      const { name, requestBytes } = pick(growing(model));
+      const storage = quantityOf(requestBytes + STEP_BYTES);
+      const body = { spec: { resources: { requests: { storage } } } };
+      return {
+        what: `${name} to ${storage}`,
         act: async (world) => void (await world.call('PATCH', `${CLAIMS}/${name}`, body)),
       };
     },
@@ -154,6 +167,14 @@ function orphans(model: Readonly<Model>): Data[] {
         !view.claims.some(({ uid }) => uid === owner) &&
         !view.volumes.some((volume) => volume.node === node && volume.path === path),
     );
+}
+
+/** Claims that may come to ask for more, and get it. */
+function growing({ view }: Readonly<Model>): ClaimSeen[] {
+  return view.claims.filter(
+    ({ phase, path, requestBytes }) =>
+      phase === 'Bound' && classAt(path).grows && requestBytes + STEP_BYTES <= MOST_BYTES,
+  );
 }
 
 /** Claims whose directory holds the data of others. */

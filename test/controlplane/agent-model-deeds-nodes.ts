@@ -1,5 +1,5 @@
 import type { Deed } from './agent-model-deed.ts';
-import { NAMES } from './agent-model-objects.ts';
+import { NAMES } from './agent-model-backends.ts';
 import type { Model } from './agent-model-state.ts';
 import { APP, NAMESPACE } from './agent-model-view.ts';
 import type { World } from './agent-model-world.ts';
@@ -94,6 +94,14 @@ function freePlaces(model: Readonly<Model>): { node: string; path: string }[] {
   });
 }
 
+/** What is mounted where no agent is. */
+function unwatched(model: Readonly<Model>): { node: string; path: string }[] {
+  const nodes = model.nodes.filter((node) => !model.hasAgent(node));
+  return nodes.flatMap((node) =>
+    [...model.view.disks.get(node)!.mounted.keys()].map((path) => ({ node, path })),
+  );
+}
+
 export const AGENT_DEEDS: readonly Deed[] = [
   {
     name: 'stop agent of',
@@ -134,8 +142,47 @@ export const AGENT_DEEDS: readonly Deed[] = [
       const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
       return {
         what: `of ${node} after ${effects} effects`,
-        act: async (world) => world.agents.arm(node, effects),
+        act: async (world) => world.agents.arm(node, effects, false),
       };
+    },
+  },
+  {
+    name: 'let all of node die:',
+    weight: 4,
+    may: (model) => servedNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(servedNodes(model));
+      const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      return {
+        what: `the power of ${node} fails after ${effects} effects`,
+        act: async (world) => world.agents.arm(node, effects, true),
+      };
+    },
+  },
+  {
+    name: 'cut the power of',
+    weight: 4,
+    may: (model) => model.nodes.length > 0,
+    choose: (model, pick) => {
+      const node = pick(model.nodes);
+      return {
+        what: node,
+        act: async (world) => {
+          const isServed = model.hasAgent(node);
+          await world.agents.stop(node);
+          world.agents.cutPower(node);
+          if (isServed) await world.agents.start(node);
+        },
+      };
+    },
+  },
+  {
+    name: 'unmount, while no agent looks,',
+    weight: 2,
+    may: (model) => unwatched(model).length > 0,
+    choose: (model, pick) => {
+      const { node, path } = pick(unwatched(model));
+      return { what: `${node}:${path}`, act: async (world) => world.agents.unmount(node, path) };
     },
   },
   {

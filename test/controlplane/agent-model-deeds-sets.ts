@@ -1,5 +1,6 @@
 import type { Deed } from './agent-model-deed.ts';
-import { NAMES, statefulSet } from './agent-model-objects.ts';
+import { NAMES } from './agent-model-backends.ts';
+import { statefulSet } from './agent-model-objects.ts';
 import type { Kind, Model } from './agent-model-state.ts';
 import { NAMESPACE } from './agent-model-view.ts';
 

@@ -1,7 +1,6 @@
+import { classOf } from './agent-model-backends.ts';
 import { APP, NAMESPACE } from './agent-model-view.ts';
 import type { Kind } from './agent-model-state.ts';
-
-export const NAMES: readonly string[] = ['cart', 'list', 'mail'];
 
 /** What is applied, as people write it: the webhook adds the rest. */
 export function statefulSet(name: string, kind: Kind, replicas: number): object {
@@ -33,8 +32,8 @@ export function statefulSet(name: string, kind: Kind, replicas: number): object 
           metadata: { name: 'data' },
           spec: {
             accessModes: ['ReadWriteOnce'],
-            resources: { requests: { storage: '1Mi' } },
-            storageClassName: 't-storage-class',
+            resources: { requests: { storage: classOf(name).request } },
+            storageClassName: classOf(name).name,
           },
         },
       ],

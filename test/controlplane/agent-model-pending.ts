@@ -1,3 +1,5 @@
+import { classAt } from './agent-model-backends.ts';
+import { hasRoom } from './agent-model-room.ts';
 import type { Model } from './agent-model-state.ts';
 import type { ClaimSeen, PodSeen } from './agent-model-view.ts';
 
@@ -39,7 +41,10 @@ function taken(claim: ClaimSeen, node: string, model: Model): string | undefined
   const volume = volumes.find((other) => other.node === node && other.path === path);
   if (volume && volume.claim !== claim.uid) return `${node}:${path} has a volume`;
   const data = model.dataAt(node, path);
-  if (data && data.owner !== claim.uid && !claim.mayAdopt) return `there is data at ${node}:${path}`;
+  // Nothing is mounted over what people put there, and nothing limits it.
+  const isInTheWay = data?.owner === undefined && classAt(path).backend !== 'directory';
+  if (data && data.owner !== claim.uid && (isInTheWay || !claim.mayAdopt))
+    return `there is data at ${node}:${path}`;
   const rival = claims.find(
     (other) => other.path === path && other.selectedNode === node && other.uid < claim.uid,
   );
@@ -56,6 +61,7 @@ function placesFor(pod: PodSeen, claims: readonly ClaimSeen[], model: Model): st
     .filter(({ isOpen }) => isOpen)
     .map(({ name }) => name)
     .filter((node) => !(isNew && model.hasAgent(node) && !model.isMounted(node)))
+    .filter((node) => claims.every((claim) => claim.volume !== undefined || hasRoom(node, claim, model.view)))
     .filter((node) => fixed.every((place) => place === undefined || place === node))
     .filter((node) => !rivals.some((rival) => isHeld(rival, node, model)));
 }

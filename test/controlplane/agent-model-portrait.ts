@@ -5,10 +5,11 @@ export function portrait(
   log: readonly string[],
   { view, data, downAgents, absentNodes, lostDisks }: Model,
 ): string {
-  const disks = [...view.disks].flatMap(([node, { directories, ledger, trash }]) => [
+  const disks = [...view.disks].flatMap(([node, { directories, ledger, trash, mounted, images, loops }]) => [
     ...[...directories].map(([path, { lines, owner }]) => `${node}: ${path} ${owner} ${lines.join(', ')}`),
     ...ledger.map((entry) => `${node}: ledger ${JSON.stringify(entry)}`),
     ...trash.map((path) => `${node}: trash ${path}`),
+    `${node}: mounted ${[...mounted.keys()].join(', ')}; images ${[...images.keys()].join(', ')}; ${loops} loop devices`,
   ]);
   return [
     ...log,

@@ -1,4 +1,5 @@
-import { type Data, follow, inherit, presenceOf } from './agent-model-data.ts';
+import { type Data, follow, inherit, isInMemory, presenceOf } from './agent-model-data.ts';
+import { uncovered, writtenBelow } from './agent-model-exposed.ts';
 import type { ClaimSeen, PodSeen, View, VolumeSeen } from './agent-model-view.ts';
 
 export type Kind = 'Node' | 'Pod' | 'pinned';
@@ -22,6 +23,8 @@ export class Model {
   readonly closedNodes = new Set<string>();
   readonly downAgents = new Set<string>();
   readonly lostDisks = new Set<string>();
+  /** `node:path` of what was unmounted by something that was no agent, and was not seen in its place since. */
+  readonly #unmounted = new Set<string>();
   readonly nodes: readonly string[];
   data: Data[] = [];
   #view: View | undefined;
@@ -53,15 +56,45 @@ export class Model {
   /** @throws {Broken} */
   see(view: View): void {
     this.#view = view;
-    const faults = [...sharedPaths(view)];
+    this.#noteMounts(view);
+    const known = {
+      mayWork: (node: string) => this.#ran.has(node) || this.isServed(node),
+      wasUnmounted: (node: string, path: string) => this.#unmounted.has(`${node}:${path}`),
+    };
+    const faults = [
+      ...sharedPaths(view),
+      ...uncovered(view, known.wasUnmounted),
+      ...writtenBelow(view, this.data),
+    ];
     for (const data of this.data) {
       inherit(data, view);
-      const fault = follow(data, view, (node) => this.#ran.has(node) || this.isServed(node));
+      const fault = follow(data, view, known);
       if (fault !== undefined) faults.push(fault);
     }
     if (faults.length > 0) throw new Broken(faults.join('\n'));
     this.data = this.data.filter((data) => !isOver(data, view));
     this.#ran = new Set(this.nodes.filter((node) => this.isServed(node)));
+  }
+
+  /** It happened to what is at these paths, as it does when the power fails: what was in memory is lost. */
+  unmount(node: string, paths: readonly string[]): void {
+    for (const path of paths) this.#unmounted.add(`${node}:${path}`);
+    this.data = this.data.filter(
+      (data) => !(data.node === node && paths.includes(data.path) && isInMemory(data)),
+    );
+  }
+
+  /** What is there is the volume, and not the directory below it. */
+  canWrite(node: string, path: string): boolean {
+    return this.isMounted(node) && !this.#unmounted.has(`${node}:${path}`);
+  }
+
+  #noteMounts({ mounted, disks }: View): void {
+    for (const place of this.#unmounted) {
+      const [node = '', path = ''] = place.split(':');
+      const isThere = disks.get(node)?.directories.has(path) ?? false;
+      if (mounted.get(node)?.has(path) || !isThere) this.#unmounted.delete(place);
+    }
   }
 
   /** Everything has come to rest: agents that run know all that there is. */

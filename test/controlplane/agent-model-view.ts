@@ -1,7 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { LedgerEntry } from '../../src/agent/ledger-entry.ts';
-import { treeLines } from './agent-crash-portrait.ts';
+import { bytesOf } from '../../src/tars/quantity.ts';
+import { diskAt, type DiskSeen, mountedAt } from './agent-model-disk.ts';
 import type { KubeObject } from './api.ts';
 
 /** What is there at one moment, read from the API server and the disks, in the few words that the model needs. */
@@ -39,6 +37,9 @@ export interface ClaimSeen {
   readonly path: string;
   /** `uid:gid mode` */
   readonly owner: string;
+  readonly requestBytes: number;
+  /** As its status says, once it is bound. */
+  readonly capacityBytes: number;
 }
 
 export interface VolumeSeen {
@@ -50,14 +51,7 @@ export interface VolumeSeen {
   readonly policy: string;
   readonly claim: string;
   readonly isDeleting: boolean;
-}
-
-/** The disk of one node. */
-export interface DiskSeen {
-  /** By path below the root: what is in each volume's directory, as lines, and `uid:gid mode` of its own. */
-  readonly directories: ReadonlyMap<string, { readonly lines: readonly string[]; readonly owner: string }>;
-  readonly ledger: readonly LedgerEntry[];
-  readonly trash: readonly string[];
+  readonly capacityBytes: number;
 }
 
 export interface View {
@@ -66,11 +60,20 @@ export interface View {
   readonly claims: readonly ClaimSeen[];
   readonly volumes: readonly VolumeSeen[];
   readonly disks: ReadonlyMap<string, DiskSeen>;
+  /** Paths on nodes at which something was mounted when all else had been read. */
+  readonly mounted: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Bytes that the scheduler may think of, by node and class. */
+  readonly capacities: ReadonlyMap<string, number>;
 }
+
+export const capacityKey = (node: string, storageClass: string): string => `${node} ${storageClass}`;
 
 type Get = (path: string) => Promise<KubeObject>;
 
-/** The disks first: whose claim is there afterwards had it while the disk was read. */
+/**
+ * The disks first: whose claim is there afterwards had it while the disk was read. What is mounted last: whose volume was
+ * there before has to have it in its place.
+ */
 export async function look(
   get: Get,
   roots: ReadonlyMap<string, string>,
@@ -78,18 +81,22 @@ export async function look(
 ): Promise<View> {
   const disks = new Map([...folders].map(([node, root]) => [node, diskAt(root)]));
   const list = async (path: string): Promise<KubeObject[]> => (await get(path))['items'] as KubeObject[];
-  const [claims, volumes, pods, nodes] = await Promise.all([
+  const [claims, volumes, pods, nodes, capacities] = await Promise.all([
     list(`/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`),
     list('/api/v1/persistentvolumes'),
     list(`/api/v1/namespaces/${NAMESPACE}/pods`),
     list('/api/v1/nodes'),
+    list('/apis/storage.k8s.io/v1/csistoragecapacities'),
   ]);
+  const mounted = new Map([...folders].map(([node, root]) => [node, new Set(mountedAt(root).keys())]));
   return {
     disks,
     claims: claims.map(claimSeen).toSorted(byName),
     volumes: volumes.map((volume) => volumeSeen(volume, roots)).toSorted(byName),
     pods: pods.map(podSeen).toSorted(byName),
     nodes: nodes.map(nodeSeen).toSorted(byName),
+    mounted,
+    capacities: new Map(capacities.map(capacitySeen)),
   };
 }
 
@@ -128,12 +135,16 @@ function claimSeen(claim: KubeObject): ClaimSeen {
   const ordinal = annotations['local.tars.io/scope'] === 'Pod' ? name!.replace(/^.*-/, '.') : '';
   const owner = (key: string, otherwise: string): string =>
     annotations[`tars.io/LocalVolume${key}`] ?? otherwise;
+  const spec = claim['spec'] as { volumeName?: string; resources: { requests: { storage: string } } };
+  const { capacity } = claim.status as { capacity?: { storage: string } };
   return {
     name: name!,
     uid: uid!,
     phase: phaseOf(claim),
     isDeleting: isDeleting(claim),
-    volume: (claim['spec'] as { volumeName?: string }).volumeName,
+    volume: spec.volumeName,
+    requestBytes: bytesOf(spec.resources.requests.storage),
+    capacityBytes: bytesOf(capacity?.storage ?? '0'),
     selectedNode: annotations['volume.kubernetes.io/selected-node'],
     mayAdopt: annotations['local.tars.io/adopt'] === 'true',
     path: `${NAMESPACE}/${APP}.${labels['tars.io/ServerName']}/${labels['tars.io/LocalVolume']}${ordinal}`,
@@ -147,6 +158,7 @@ function volumeSeen(volume: KubeObject, roots: ReadonlyMap<string, string>): Vol
     local: { path: string };
     persistentVolumeReclaimPolicy: string;
     claimRef?: { uid?: string };
+    capacity: { storage: string };
   };
   const node = labels['kubernetes.io/hostname']!;
   return {
@@ -158,34 +170,16 @@ function volumeSeen(volume: KubeObject, roots: ReadonlyMap<string, string>): Vol
     policy: spec.persistentVolumeReclaimPolicy,
     claim: spec.claimRef?.uid ?? 'nobody',
     isDeleting: isDeleting(volume),
+    capacityBytes: bytesOf(spec.capacity.storage),
   };
 }
 
-const DIRECTORY = /^dir (\S+) (.*)$/;
-
-/** Whatever changes while it is read is as if it were read a moment later, or is read again. */
-function diskAt(root: string): DiskSeen {
-  const lines = treeLines(root, (path) => path === '.tlv');
-  const directories = new Map<string, { lines: string[]; owner: string }>();
-  for (const line of lines) {
-    const [, path = '', owner = ''] = DIRECTORY.exec(line) ?? [];
-    if (path.split('/').length === 3) directories.set(path, { lines: [], owner });
-  }
-  for (const line of lines) {
-    const path = line.split(' ')[1] ?? '';
-    const top = path.split('/').slice(0, 3).join('/');
-    if (path !== top) directories.get(top)?.lines.push(line);
-  }
-  const state = (name: string): string[] => {
-    const folder = join(root, '.tlv', name);
-    return existsSync(folder) ? readdirSync(folder) : [];
+function capacitySeen(object: KubeObject): [string, number] {
+  const { nodeTopology, storageClassName, capacity } = object as unknown as {
+    nodeTopology: { matchLabels: Record<string, string> };
+    storageClassName: string;
+    capacity?: string;
   };
-  const ledger = state('ledger').filter((file) => file.endsWith('.json'));
-  return {
-    directories,
-    ledger: ledger.map(
-      (file) => JSON.parse(readFileSync(join(root, '.tlv/ledger', file), 'utf8')) as LedgerEntry,
-    ),
-    trash: state('trash'),
-  };
+  const node = nodeTopology.matchLabels['kubernetes.io/hostname'] ?? '';
+  return [capacityKey(node, storageClassName), bytesOf(capacity ?? '0')];
 }

@@ -2,14 +2,18 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { treeLines } from './agent-crash-portrait.ts';
+import { classObjects } from './agent-model-backends.ts';
 import { ModelAgents } from './agent-model-agents.ts';
 import { complaints } from './agent-model-checks.ts';
+import { dataBelow } from './agent-model-disk.ts';
+import type { Promises } from './agent-model-checks-backends.ts';
 import { type Data, dataAt } from './agent-model-data.ts';
 import { Broken, Model } from './agent-model-state.ts';
-import { look, NAMESPACE, type PodSeen } from './agent-model-view.ts';
+import { type ClaimSeen, look, NAMESPACE, type PodSeen } from './agent-model-view.ts';
 import type { KubeObject } from './api.ts';
 import { Installed } from './installed.ts';
 import { tlv } from '../offline/tlv.ts';
+import { programs } from './storage-pools.ts';
 import { waitFor } from './wait.ts';
 
 const NODES = ['node-1', 'node-2', 'node-3'];
@@ -31,11 +35,21 @@ export class World {
   readonly #installed: Installed;
   readonly agents: ModelAgents;
   readonly #beside: string;
+  #model: Model | undefined;
+  /** How often something was unmounted that no agent has. */
+  #cuts = 0;
   #patienceMs = PATIENCE_MS.search;
 
   private constructor(installed: Installed) {
     this.#installed = installed;
-    this.agents = new ModelAgents(installed.plane.kubeconfig(), NODES, (text) => this.say(text));
+    this.agents = new ModelAgents(installed.plane.kubeconfig(), NODES, {
+      say: (text) => this.say(text),
+      unmounted: (node, paths) => {
+        this.#cuts += 1;
+        this.#model?.unmount(node, paths);
+        for (const path of paths) this.#tryBelow(node, path);
+      },
+    });
     mkdirSync(this.agents.beside);
     writeFileSync(join(this.agents.beside, 'precious'), 'precious');
     this.#beside = treeLines(this.agents.beside).join();
@@ -44,6 +58,7 @@ export class World {
   static async start(): Promise<World> {
     const installed = await Installed.start({ overlay: 'on-demand' });
     const world = new World(installed);
+    await installed.apply(classObjects());
     await installed.plane.addNodes(NODES);
     await Promise.all(NODES.map((node) => world.agents.start(node)));
     // Agents say how much room there is, so the scheduler may be told to ask.
@@ -74,11 +89,13 @@ export class World {
   async reset(): Promise<Model> {
     this.log.length = 0;
     await this.agents.stopAll();
+    this.#model = undefined;
     await this.#clear();
     await this.agents.wipe();
-    for (const node of NODES) await this.#renew(node);
+    for (const node of NODES) await this.renew(node);
     await Promise.all(NODES.map((node) => this.agents.start(node)));
     const model = new Model(NODES);
+    this.#model = model;
     await this.settle(model);
     return model;
   }
@@ -102,15 +119,13 @@ export class World {
   async purge(node: string, path: string): Promise<boolean> {
     const root = this.agents.roots.get(node)!;
     const kubeconfig = this.#installed.plane.kubeconfig();
-    const { exit, stderr } = await tlv([
-      'orphans',
-      'purge',
-      path,
-      '--yes',
-      `--root=${root}`,
-      `--kubeconfig=${kubeconfig}`,
-    ]);
-    if (exit !== 0) this.say(stderr);
+    const { exit, stderr } = await tlv(
+      ['orphans', 'purge', path, '--yes', `--root=${root}`, `--kubeconfig=${kubeconfig}`],
+      '',
+      { ...programs.environment, TLV_TOOLS_PATH: programs.path },
+    );
+    if (exit === 0) this.agents.fallBehind(node);
+    else this.say(stderr);
     return exit === 0;
   }
 
@@ -127,20 +142,33 @@ export class World {
     await this.call('DELETE', `${PODS}/${name}`, { gracePeriodSeconds: 0 });
   }
 
+  async deleteSets(): Promise<void> {
+    await this.call('DELETE', SETS, { propagationPolicy: 'Background' });
+  }
+
+  async doom(model: Model, claim: ClaimSeen): Promise<void> {
+    // Else a new one of that name might be meant.
+    const options = { preconditions: { uid: claim.uid } };
+    await this.callUnlessChanged('DELETE', `${CLAIMS}/${claim.name}`, options);
+    model.doomedClaims.add(claim.uid);
+  }
+
   /** Looks at everything. @throws {Broken} */
   async see(model: Model): Promise<void> {
     const get = async (path: string): Promise<KubeObject> => await this.call('GET', path);
-    const view = await waitFor(
-      'a look at everything',
-      async () => await look(get, this.agents.roots, this.agents.disks),
-    );
+    const view = await waitFor('a look at everything', async () => {
+      const cuts = this.#cuts;
+      const seen = await look(get, this.agents.roots, this.agents.disks);
+      // What was in its place may not be any more, and the model knows.
+      return cuts === this.#cuts && seen;
+    });
     model.see(view);
     const beside = treeLines(this.agents.beside).join();
     if (beside !== this.#beside) throw new Broken(`beside the roots there is ${beside}`);
   }
 
-  /** Returns when everything is as it has to be; then the servers that run write to their volumes. */
-  async settle(model: Model): Promise<void> {
+  /** Returns when everything is as it has to be, by what else is said as well; then the servers that run write to their volumes. */
+  async settle(model: Model, also: () => string[] = () => []): Promise<void> {
     const deadline = performance.now() + this.#patienceMs;
     let wrong = ['nothing was seen yet'];
     let calm = 0;
@@ -148,7 +176,7 @@ export class World {
       await this.agents.settled();
       await this.see(model);
       await this.#endLostPods(model);
-      wrong = complaints(model, await this.agents.orphans());
+      wrong = [...complaints(model, await this.agents.orphans(), (node) => this.#promises(node)), ...also()];
       calm = wrong.length === 0 ? calm + 1 : 0;
       if (calm === 0 && performance.now() > deadline) throw new Broken(wrong.join('\n'));
       if (calm === 0) await sleep(EVERY_MS);
@@ -156,6 +184,24 @@ export class World {
     model.rest();
     for (const pod of model.view.pods) if (pod.isRunning) this.#write(pod, model);
     await this.see(model);
+  }
+
+  /** What an agent has promised of each source; undefined while it need not know what there is. */
+  #promises(node: string): Promises | undefined {
+    const room = this.agents.isBehind(node) ? undefined : this.agents.room(node);
+    return room && { pool: room.promised('pool'), memory: room.promised('memory') };
+  }
+
+  /** A pod that is started where its volume is missing must not write to the disk below, not even as root. */
+  #tryBelow(node: string, path: string): void {
+    const file = join(this.agents.disks.get(node)!, path, 'lost');
+    try {
+      writeFileSync(file, 'lost');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPERM') return;
+      throw error;
+    }
+    throw new Broken(`with nothing mounted, ${file} could be written`);
   }
 
   /** Data that is no claim's. */
@@ -174,8 +220,8 @@ export class World {
   #write(pod: PodSeen, model: Model): void {
     for (const claim of model.claimsOf(pod)) {
       const node = claim && model.volumeOf(claim)?.node;
-      if (!claim || !node || !model.isMounted(node) || model.data.some(({ owner }) => owner === claim.uid))
-        continue;
+      if (!claim || !node || !model.canWrite(node, claim.path)) continue;
+      if (model.data.some(({ owner }) => owner === claim.uid)) continue;
       const there = model.view.disks.get(node)?.directories.get(claim.path)?.lines ?? [];
       if (there.length > 0) throw new Broken(`${claim.name} is new at ${node}, and has ${there.join(', ')}`);
       model.data.push(this.#writeData(node, claim.path, claim.uid));
@@ -188,14 +234,14 @@ export class World {
     writeFileSync(join(folder, owner), `the data of ${owner} at ${node}`);
     writeFileSync(join(folder, `deep-${owner}`, 'file'), `more data of ${owner}`);
     symlinkSync(this.agents.beside, join(folder, `link-${owner}`));
-    const lines = treeLines(folder).map((line) => line.replace(' ', ` ${path}/`));
+    const lines = dataBelow(folder).map((line) => line.replace(' ', ` ${path}/`));
     return dataAt(node, path, lines, owner === 'stranger' ? undefined : owner);
   }
 
   /** Deletes all objects that a sequence may have left. */
   async #clear(): Promise<void> {
     await waitFor('the namespace to be empty', async () => {
-      await this.call('DELETE', SETS, { propagationPolicy: 'Background' });
+      await this.deleteSets();
       await this.call('DELETE', PODS, { gracePeriodSeconds: 0 });
       await this.call('DELETE', CLAIMS);
       await this.call('DELETE', AGENT_LEASES);
@@ -214,7 +260,8 @@ export class World {
     await this.call('PATCH', `${VOLUMES}/${volume}`, { metadata: { finalizers: null } });
   }
 
-  async #renew(node: string): Promise<void> {
+  /** Lets it be there, and pods come to it. */
+  async renew(node: string): Promise<void> {
     const { kind } = await this.call('GET', `/api/v1/nodes/${node}`);
     if (kind === 'Status') await this.addNode(node);
     else await this.call('PATCH', `/api/v1/nodes/${node}`, { spec: { unschedulable: null } });

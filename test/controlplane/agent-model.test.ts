@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { messageOf } from '../../src/tars/message-of.ts';
 import { commands } from './agent-model-commands.ts';
+import { takeAll } from './agent-model-empty.ts';
 import { portrait } from './agent-model-portrait.ts';
+import { needRoot } from '../unit/agent/disk-world.ts';
 import { World } from './agent-model-world.ts';
 
 /**
- * Random sequences of what people and faults do to a cluster, against a simple model of what must be there. A sequence
- * that fails is made as short as it can be while there is time, and printed with the seed and all that was there.
+ * Random sequences of what people and faults do to a cluster, against a simple model of what must be there; each server
+ * has its volumes in another way: directories, images, memory, subvolumes. In the end all of it is taken away, and nothing
+ * must be left: no file, mount, loop device or promise. A sequence that fails is made as short as it can be while there is
+ * time, and printed with the seed and all that was there.
  *
  * The order in which the controllers of a real cluster come is nobody's to choose, so that the same seed need not fail
  * again: the log says what happened. TLV_SOAK=1 does some ten thousand commands, others each time; TLV_MODEL_SEED and
@@ -25,6 +29,7 @@ describe('the agents, against a model', function () {
   this.slow(180_000);
   let world: World;
 
+  before(needRoot);
   before(async () => {
     world = await World.start();
   });
@@ -45,6 +50,7 @@ describe('the agents, against a model', function () {
           try {
             await fc.asyncModelRun(() => ({ model, real: world }), sequence);
             await world.settle(model);
+            await takeAll(world, model);
           } catch (error) {
             if (endOfShrinking === Infinity) endOfShrinking = performance.now() + SHRINKING_MS;
             world.hurry();

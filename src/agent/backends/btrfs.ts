@@ -119,7 +119,11 @@ class BtrfsBackend implements Backend {
   async #growIn(root: Directory, path: VolumePath, size: number): Promise<void> {
     const isThere = await withVolume(root, path, async ({ volume }) => {
       if (!(await isSubvolume(volume)))
-        throw new PathBlocked('NO_LIMIT', path, `${path} is no subvolume, and has no size`);
+        throw new PathBlocked(
+          'NO_LIMIT',
+          path,
+          `${path} is no subvolume, and has no size; move its data away, and into the volume that is made there then`,
+        );
       const { limit } = await this.#qgroups.counted(volume);
       if (limit === undefined || limit < size) await this.#qgroups.setLimit(volume, size);
       return true;

@@ -61,7 +61,11 @@ class QuotaBackend implements Backend {
   async grow(path: VolumePath, size: number): Promise<void> {
     const id = await this.#projects.idOf(path);
     if (id === undefined)
-      throw new PathBlocked('NO_LIMIT', path, `${path} is in no project of ours, and has no size`);
+      throw new PathBlocked(
+        'NO_LIMIT',
+        path,
+        `${path} is in no project of ours, and has no size; move its data away, and into the volume that is made there then`,
+      );
     await this.#changing(path, () =>
       this.#pool.withRoot(async (root) => {
         const limit = (await this.#quota.report(root)).get(id)?.limit ?? 0;

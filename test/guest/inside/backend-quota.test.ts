@@ -182,7 +182,7 @@ for (const type of ['xfs', 'ext4'] as const) {
       mkdirSync(world.at(PATH), { recursive: true });
       expect(await rejection(backend.grow(PATH, 2 ** 21))).to.have.property(
         'message',
-        `${PATH} is in no project of ours, and has no size`,
+        `${PATH} is in no project of ours, and has no size; move its data away, and into the volume that is made there then`,
       );
     });
 

@@ -99,6 +99,16 @@ describe('a volume with a size', () => {
     );
   });
 
+  it('forgets what was begun of it then, and never what holds data', () => {
+    const heir = asking('4Gi', 4 * GI, { ...OTHER, mayAdopt: true });
+    const full = (known: LedgerEntry['state'], kind: 'absent' | 'filled' | 'detached') =>
+      brief(plan(kept({ claims: [heir], entry: image(known), found: found(kind), freeBytes: GI })));
+    const back = ['hand-back', 'say ClaimHandedBack'];
+    const own = { claims: [asking('4Gi', 4 * GI)], entry: image('making'), freeBytes: GI };
+    expect(brief(plan(kept(own)))).to.deep.equal(['discard', 'forget', ...back]);
+    for (const kind of ['filled', 'detached'] as const) expect(full('kept', kind)).to.deep.equal(back);
+  });
+
   it('goes elsewhere where the node cannot keep it so', () => {
     const { kept: how } = kept();
     const missing = 'backend loop needs losetup, which this node lacks; install there: mount';
@@ -107,6 +117,9 @@ describe('a volume with a size', () => {
     expect(saidBy(decision)).to.equal(
       `node n1 cannot keep its volume: ${missing}; the scheduler looks for another node`,
     );
+    // What was begun is not looked at before the node can again.
+    const begun = plan(kept({ claims: [claim()], entry: image('making'), kept: { ...how, missing } }));
+    expect(brief(begun)).to.deep.equal(brief(decision));
   });
 
   it('is not guessed at: a parameter that is wrong is told', () => {
@@ -139,6 +152,30 @@ describe('what was begun and is undone', () => {
   });
 });
 
+describe('data that nobody is known to have given a limit', () => {
+  const adopter = claim({ mayAdopt: true });
+  const ENFORCED = ['grow', 'record made', 'create-volume', 'say VolumeAdopted'];
+
+  it('gets one, or is refused by its backend, before it is anybody’s', () => {
+    for (const known of [undefined, image('making')]) {
+      const given = { claims: [adopter], entry: known, found: found('filled') };
+      const decision = decided(kept(given));
+      expect(brief(decision)).to.deep.equal(ENFORCED);
+      expect(stepOf(decision, 'grow').size).to.equal(LOOP.size);
+    }
+  });
+
+  it('is brought into its place before, where it is not', () => {
+    const decision = plan(kept({ claims: [adopter], found: found('detached') }));
+    expect(brief(decision)).to.deep.equal(['attach', ...ENFORCED]);
+  });
+
+  it('needs none where there is none to be had', () => {
+    const given = state({ claims: [adopter], entry: undefined, found: found('filled') });
+    expect(brief(decided(given))).to.deep.equal(ENFORCED.slice(1));
+  });
+});
+
 describe('a volume that is not in its place', () => {
   const detached = found('detached');
   const wanted = { owner: OWNER, size: LOOP.size, options: LOOP.options };
@@ -162,6 +199,43 @@ describe('a volume that is not in its place', () => {
     expect(saidBy(decision)).to.equal(
       '/pool/shop/Shop.cart/data on node n1 was in memory, which was lost when the node went down; it is there again, and empty',
     );
+  });
+
+  describe('and was in memory', () => {
+    const memory: Storage = { backend: 'tmpfs', size: GI };
+    const lost = (known: LedgerEntry['state'], over: Partial<PathState>) =>
+      kept(
+        {
+          classes: CLASSES({ backend: 'tmpfs' }),
+          entry: image(known, { storage: memory }),
+          found: detached,
+          ...over,
+        },
+        memory,
+      );
+
+    it('is in nobody’s way, whatever was to be kept of it', () => {
+      const waits = [claim(OTHER)];
+      const gone = ['discard', 'forget'];
+      expect(brief(plan(lost('kept', { claims: waits })))).to.deep.equal(gone);
+      expect(brief(decided(lost('made', {})))).to.deep.equal(gone);
+      const unknown = lost('made', { claims: waits, entry: undefined });
+      const made = ['record making', 'make', 'record made', 'create-volume', 'say VolumeProvisioned'];
+      expect(brief(plan(unknown))).to.deep.equal(made);
+    });
+
+    it('is forgotten before it is made anew for whom it was given to, who is not told of any data', () => {
+      const heir = claim({ ...OTHER, mayAdopt: true });
+      expect(brief(plan(lost('kept', { claims: [heir] })))).to.deep.equal(['discard', 'forget']);
+    });
+
+    it('says so to the claim whose volume is gone as well', () => {
+      const decision = plan(lost('made', { claims: [bound({ phase: 'Lost' })] }));
+      expect(brief(decision)).to.deep.equal(['attach', 'grow', 'create-volume', 'say VolumeDataLost']);
+      expect(saidBy(decision)).to.equal(
+        `volume ${NAME} was gone and is made again; /pool/shop/Shop.cart/data on node n1 was in memory, which was lost when the node went down, and is empty`,
+      );
+    });
   });
 
   it('is brought back for people to look at where it is retained, and not where it goes', () => {

@@ -226,7 +226,11 @@ describe('trash', () => {
       /** Called before one is destroyed. */
       hinder: (name: string) => void = () => undefined;
 
+      /** For so long it looks. */
+      looksMs = 0;
+
       async retired(): Promise<readonly string[]> {
+        clock.advance(this.looksMs);
         return [...this.names];
       }
       async destroy({ name, deleteFiles }: RetiredVolume): Promise<Outcome | undefined> {
@@ -262,6 +266,14 @@ describe('trash', () => {
       await until('a rest', () => clock.pending.length > 0);
       expect(witness.done.sort()).to.deep.equal(['only-files', 'with-files', 'without']);
       expect([left(), [...shelf.names], witness.stuckItems]).to.deep.equal([[], [], []]);
+    });
+
+    it('deletes something in every round, however long it takes to see what there is', async () => {
+      put('only-files', 'a', 'b');
+      shelf.looksMs = MINUTE;
+      trash.start();
+      await until('a rest', () => clock.pending.length > 0);
+      expect([witness.done, left()]).to.deep.equal([['only-files'], []]);
     });
 
     it('says why one cannot be destroyed, tries it again, and goes on with the others', async () => {

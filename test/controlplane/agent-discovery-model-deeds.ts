@@ -80,6 +80,22 @@ export const DEEDS: readonly Deed[] = [
     },
   },
   {
+    name: 'move',
+    weight: 4,
+    may: (model) => mounted(model).length > 0 && free(model).length > 0,
+    choose: (model, pick) => {
+      const disk = pick(mounted(model));
+      const [from, to] = [model.disks.get(disk)!.at!, pick(free(model))];
+      return {
+        what: `${disk} from ${from} to ${to}`,
+        act: async (world) => {
+          await world.unmount(model, disk, from);
+          await world.mount(model, disk, to);
+        },
+      };
+    },
+  },
+  {
     name: 'put a file into the mere directory',
     weight: 2,
     may: (model) => free(model).length > 0,

@@ -15,6 +15,7 @@ import { classFor } from './class-for.ts';
 import { Cleanings } from './cleanings.ts';
 import type { DiscoveryConfig } from './config.ts';
 import { DiscoverySayings } from './sayings.ts';
+import { elsewhereOf } from './elsewhere.ts';
 import { execute, type Hands } from './execute.ts';
 import { lookAround, type SeenPlace } from './look-around.ts';
 import { lookAtNode } from './node-look.ts';
@@ -139,7 +140,7 @@ export class Discovery {
     let isSoon = false;
     for (const place of places) {
       if (this.#stopped.signal.aborted) break;
-      isSoon = (await this.#bring(place, look)) || isSoon;
+      isSoon = (await this.#bring(place, places, look)) || isSoon;
     }
     this.#sayings.ended();
     return isSoon;
@@ -186,7 +187,8 @@ export class Discovery {
     return !isWanted && this.#cleanings.of(place)?.kind !== 'running';
   }
 
-  async #bring({ place, seen, rival }: SeenPlace, look: Look): Promise<boolean> {
+  async #bring(found: SeenPlace, places: readonly SeenPlace[], look: Look): Promise<boolean> {
+    const { place, seen, rival } = found;
     const { config, caches } = this.#options;
     const state: PlaceState = {
       place,
@@ -199,6 +201,12 @@ export class Discovery {
       record: look.records.get(place.hash),
       recordFile: look.hands.records.fileOf(place.hash),
       cleaning: this.#cleanings.of(place),
+      elsewhere: elsewhereOf(found, {
+        places,
+        records: look.records,
+        byPath: look.byPath,
+        fileOf: (hash) => look.hands.records.fileOf(hash),
+      }),
     };
     try {
       const decision = await this.#decide(state, look);

@@ -1,9 +1,11 @@
 import type { ClassView } from '../class-view.ts';
+import { claimText } from '../state.ts';
 import { discoveredVolume, type DiscoveredWanted } from './discovered-volume.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { volumeNameOf, wordsFor } from './place.ts';
 import type { DiscoveryRecord } from './record.ts';
 import { missingText, type PlaceState, type SeenDisk } from './state.ts';
-import { type Decision, NOTHING, say, steps } from './step.ts';
+import { type Decision, NOTHING, say, SOON, steps } from './step.ts';
 
 /** What to do where there is neither a volume nor a record: a disk that is there is offered, with what it holds. */
 export function planNew(state: PlaceState): Decision {
@@ -21,6 +23,7 @@ export function refuse(message: string): Decision {
 export function offer(state: PlaceState, seen: SeenDisk): Decision {
   const fault = faultIn(state, seen);
   if (fault !== undefined) return refuse(fault);
+  if (state.elsewhere) return moved(state, state.elsewhere);
   const record: DiscoveryRecord = {
     version: 1,
     state: 'offered',
@@ -36,6 +39,18 @@ export function offer(state: PlaceState, seen: SeenDisk): Decision {
     { do: 'record', record },
     { do: 'create-volume', volume },
     say('log', 'VolumeDiscovered', `volume ${record.volume} is ${wordsFor(state.place)}, ${storage}`),
+  );
+}
+
+/** Offered at two places, a disk would be two claims': nobody has it here while anything is known of it there. */
+function moved({ place }: PlaceState, { record, recordFile, isOffered }: Elsewhere): Decision {
+  const { state, path, claim } = record;
+  const wasUsed = state === 'used' || state === 'cleaning';
+  // Its volume there is on its way out.
+  if (!wasUsed && isOffered) return SOON;
+  const whose = claim ? `claim ${claimText(claim)} has, or had, it` : 'a claim may have used it';
+  return refuse(
+    `${wordsFor(place)} is not offered: it is the disk that was at ${path}, where ${whose}; mount it there again, or remove ${recordFile} on the node to have it offered here as it is`,
   );
 }
 

@@ -3,6 +3,7 @@ import type { ClassView } from '../class-view.ts';
 import type { LiveLook } from '../state.ts';
 import type { VolumeView } from '../volume-view.ts';
 import type { DiscoveryConfig } from './config.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { DiscoveryNode } from './discovered-volume.ts';
 import type { Place } from './place.ts';
 import type { Recorded } from './records.ts';
@@ -33,6 +34,8 @@ export interface PlaceState {
   /** Another class that wants the same disk. */
   readonly rival: Place | undefined;
   readonly cleaning: Cleaning | undefined;
+  /** What is known of the disk from another place. */
+  readonly elsewhere?: Elsewhere | undefined;
   readonly live?: LiveLook;
 }
 

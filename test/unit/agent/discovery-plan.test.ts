@@ -107,6 +107,31 @@ describe('the plan for a disk', () => {
           'DiscoveryRefused: /mnt/disks/one has a filesystem, and class disks is for volumes of mode Block; put a link to the device there, or set volumeMode: Filesystem',
         ],
       ],
+      [
+        'and a claim has at another place is not offered here as well',
+        {
+          elsewhere: {
+            record: record({ ...USE, state: 'used', path: '/mnt/disks/two' }),
+            recordFile: '/f',
+            isOffered: true,
+          },
+        },
+        [
+          'DiscoveryRefused: /mnt/disks/one (class disks) is not offered: it is the disk that was at /mnt/disks/two, where claim shop/data has, or had, it; mount it there again, or remove /f on the node to have it offered here as it is',
+        ],
+      ],
+      [
+        'and whose volume at another place is not gone yet waits for that',
+        { elsewhere: { record: record({ path: '/mnt/disks/two' }), recordFile: '/f', isOffered: true } },
+        ['soon'],
+      ],
+      [
+        'and of whose volume at another place nothing is known is not offered',
+        { elsewhere: { record: record({ path: '/mnt/disks/two' }), recordFile: '/f', isOffered: false } },
+        [
+          'DiscoveryRefused: /mnt/disks/one (class disks) is not offered: it is the disk that was at /mnt/disks/two, where a claim may have used it; mount it there again, or remove /f on the node to have it offered here as it is',
+        ],
+      ],
       ['and has a volume of somebody else is left alone', { volumes: [volume({ hasFinalizer: false })] }, []],
       [
         'and has a volume of another pool says so',

@@ -13,7 +13,6 @@ import { join } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 import { treeLines } from './agent-crash-portrait.ts';
 import { bind, mountTmpfs, unmount, unmountBelow } from './disks.ts';
-import { waitFor } from './wait.ts';
 
 const system = (file: string, ...argv: readonly string[]): string =>
   execFileSync(file, argv, { stdio: 'pipe', encoding: 'utf8' });
@@ -78,12 +77,8 @@ export class ModelDisks {
     bind(this.#inside(disk), this.place(place));
   }
 
-  /** The agent may be looking into it just now. */
   async unmount(place: string): Promise<void> {
-    await waitFor(`${place} to be unmounted`, () => {
-      unmount(this.place(place));
-      return true;
-    });
+    await unmount(this.place(place));
   }
 
   /** As people do it, at the disk itself. */

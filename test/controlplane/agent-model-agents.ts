@@ -117,8 +117,8 @@ export class ModelAgents {
   }
 
   /** The same for one volume. */
-  unmount(node: string, path: string): void {
-    unmount(join(this.disks.get(node)!, path));
+  async unmount(node: string, path: string): Promise<void> {
+    await unmount(join(this.disks.get(node)!, path));
     this.#told.unmounted(node, [path]);
   }
 

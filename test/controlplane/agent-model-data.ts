@@ -112,6 +112,7 @@ export function inherit(data: Data, view: View): ClaimSeen | undefined {
   const volume = view.volumes.find(({ node, path }) => node === data.node && path === data.path);
   const heir = view.claims.find(({ uid, mayAdopt }) => mayAdopt && uid === volume?.claim);
   if (!heir || heir.uid === data.owner || presenceOf(data, view) !== 'same') return undefined;
-  Object.assign(data, { owner: heir.uid, isCut: false, isLoose: false, isTouched: false });
+  // What was to become of it as another's is over: now its new volume says it.
+  Object.assign(data, dataAt(data.node, data.path, data.lines, heir.uid));
   return heir;
 }

@@ -31,9 +31,9 @@ const MKFS = {
  */
 export class QuotaDisk {
   readonly type: keyof typeof MKFS;
-  readonly #folder = realpathSync(mkdtempSync(join(tmpdir(), 'tlv-quota-')));
+  /** Made when it is first needed: tests are also loaded where they are only listed. */
+  #folder = '';
   readonly #before = new WeakMap<World, ReadonlySet<number>>();
-  #isMounted = false;
 
   constructor(type: keyof typeof MKFS) {
     this.type = type;
@@ -45,7 +45,7 @@ export class QuotaDisk {
 
   /** Puts the root of a world on it. */
   give(world: World): void {
-    if (!this.#isMounted) this.#mount();
+    if (this.#folder === '') this.#mount();
     const directory = mkdtempSync(join(this.#point, 'root-'));
     world.mount(world.root, '--bind', directory);
     this.#before.set(world, new Set(this.#projects().keys()));
@@ -64,16 +64,17 @@ export class QuotaDisk {
   }
 
   remove(): void {
-    if (this.#isMounted) for (const point of [this.#point, this.#folder]) runProgram('umount', point);
+    if (this.#folder === '') return;
+    for (const point of [this.#point, this.#folder]) runProgram('umount', point);
     rmSync(this.#folder, { recursive: true });
   }
 
   #mount(): void {
+    this.#folder = realpathSync(mkdtempSync(join(tmpdir(), 'tlv-quota-')));
     runProgram('mount', '-t', 'tmpfs', '-o', 'size=1g', 'tmpfs', this.#folder);
     mkdirSync(this.#point);
     makeImage(this.type, this.#folder);
     runProgram('mount', '-o', 'loop,prjquota', join(this.#folder, 'image'), this.#point);
-    this.#isMounted = true;
   }
 
   #projects() {

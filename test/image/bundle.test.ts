@@ -19,12 +19,15 @@ describe('the bundle', function () {
     }
   });
 
-  it('spares commands what they do not use: express, certificates and the API server', () => {
+  it('spares commands what they do not use: express, certificates, the API server, and what reads YAML', () => {
     const servers = ['express', '@peculiar/x509'];
     const client = '@kubernetes/client-node';
     expect(packagesOf(code, 'webhook-serve')).to.include.members([...servers, client]);
-    expect(packagesOf(code, 'agent-serve')).to.include(client).and.not.include.oneOf(servers);
-    expect(packagesOf(code, 'tlv')).to.include('yaml').and.not.include(client);
+    expect(packagesOf(code, 'agent-serve'))
+      .to.include(client)
+      .and.not.include.oneOf([...servers, 'yaml', 'pino-pretty']);
+    expect(packagesOf(code, 'render-run')).to.include('yaml').and.not.include(client);
+    expect(packagesOf(code, 'tlv')).to.not.include.oneOf(['yaml', client]);
   });
 
   it('takes nothing of client-node but how to find the API server', () => {

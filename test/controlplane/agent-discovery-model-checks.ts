@@ -44,6 +44,8 @@ function ofVolume(model: DiscoveryModel, volume: DiskVolume): string[] {
 function awaits(model: DiscoveryModel, place: string, [name, disk]: [DiskName, DiskModel]): boolean {
   const awaited = model.recorded.get(place);
   if (awaited !== undefined && awaited !== name) return true;
+  if ([...disk.former].some((where) => !model.at(where) && model.volumeAt(where)?.claim !== undefined))
+    return true;
   const { data } = disk;
   if (!data) return false;
   const isFree = data.policy === 'Delete' && data.settledPolicy === 'Delete';

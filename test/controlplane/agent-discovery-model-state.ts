@@ -20,6 +20,8 @@ export interface DiskModel {
   data?: DiskData;
   /** Where it was last, and the uids of volumes that were there before it: they are not its own. */
   last?: { readonly place: string; readonly before: ReadonlySet<string> };
+  /** Wherever else it was: a claim may have taken it there at the last moment. */
+  readonly former: Set<string>;
 }
 
 export const PLACES = ['one', 'two', 'three'] as const;
@@ -71,7 +73,11 @@ export class DiscoveryModel {
     const isBack =
       model.last?.place === place &&
       ![...this.disks.values()].some((other) => other !== model && other.last?.place === place);
-    if (!isBack) model.last = { place, before: volumes };
+    if (!isBack) {
+      if (model.last) model.former.add(model.last.place);
+      model.last = { place, before: volumes };
+    }
+    model.former.delete(place);
     for (const other of this.disks.values())
       if (other !== model && other.last?.place === place) delete other.last;
     model.at = place;

@@ -85,7 +85,7 @@ export class DiscoveryWorld {
     for (const file of readFolder(records)) rmSync(join(records, file));
     this.disks.renew();
     const model = new DiscoveryModel();
-    for (const disk of DISKS) model.disks.set(disk, {});
+    for (const disk of DISKS) model.disks.set(disk, { former: new Set() });
     model.mere.set('mere', this.disks.mereContent('mere'));
     await this.agent.start();
     // One place is free, and one disk is in none.

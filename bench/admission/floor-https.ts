@@ -13,7 +13,7 @@ const ANSWERS = new Map(
 );
 
 createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
-  const answer = ANSWERS.get(request.url ?? '') ?? 'ok';
+  const answer = ANSWERS.get(request.url ?? '') ?? '{}';
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) };
   request.resume().once('end', () => response.writeHead(200, headers).end(answer));
 }).listen(Number(port), '127.0.0.1');

@@ -2,7 +2,7 @@ import type { ClaimView } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { provision } from './provision.ts';
 import { classFor } from './served-class.ts';
-import { absolutePath, claimText, isLost, type LiveClaim, type PathState } from './state.ts';
+import { absolutePath, claimText, holdsData, isLost, type LiveClaim, type PathState } from './state.ts';
 import { madeOf } from './storage.ts';
 import { aboutClaim, type Decision, NOTHING, type Step, steps } from './step.ts';
 
@@ -27,9 +27,6 @@ export function planPath(state: PathState): Decision {
 const AWAY_MS = 60_000;
 /** The caches will tell. */
 const LATER: Decision = { kind: 'steps', steps: [], againMs: 2000 };
-
-const holdsData = (state: PathState): boolean =>
-  state.found.kind === 'filled' || (state.found.kind === 'detached' && !isLost(state));
 
 /** Claims that wait for a volume here, in the order in which they are served. */
 export const waiting = ({ claims }: PathState): ClaimView[] =>

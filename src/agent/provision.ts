@@ -4,7 +4,7 @@ import type { ClaimView, Wanted } from './claim-view.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { adoptedText, asAdopted } from './owner.ts';
 import { classFor, placeFault } from './served-class.ts';
-import { absolutePath, isLost, type PathState } from './state.ts';
+import { absolutePath, holdsData, isLost, type PathState } from './state.ts';
 import { aboutClaim, type Decision, type Step, steps } from './step.ts';
 import { madeOf, sourceNameOf, type Storage } from './storage.ts';
 
@@ -142,11 +142,11 @@ function entryFor(state: PathState, { claim, wanted, storage, reclaimPolicy }: O
   };
 }
 
-const holdsData = ({ kind }: PathState['found']): boolean => kind === 'filled' || kind === 'detached';
-
 /** For any claim that fits. What holds data already is for nobody but the claim that has a right to it. */
 function isOffer({ found }: PathState, { way, volumeName }: ClaimView): boolean {
-  return way === 'per-node' && volumeName === undefined && !holdsData(found);
+  return (
+    way === 'per-node' && volumeName === undefined && found.kind !== 'filled' && found.kind !== 'detached'
+  );
 }
 
 function volumeFor(state: PathState, { claim, wanted, storage, reclaimPolicy }: Order, volume: string) {
@@ -188,7 +188,7 @@ function told(state: PathState, { claim, wanted }: Order, volume: string): Step 
     return { do: 'say', about, reason: 'VolumeOffered', message: `volume ${volume} is offered: ${where}` };
   }
   const { found } = state;
-  if (holdsData(found) && !isLost(state) && isNewTo(state, claim)) {
+  if (holdsData(state) && isNewTo(state, claim)) {
     const whose = 'owner' in found ? adoptedText(found.owner, wanted.owner) : '';
     const message = `volume ${volume} has the data at ${where}${whose}`;
     return { do: 'say', about, reason: 'VolumeAdopted', message };
@@ -214,7 +214,7 @@ function elsewhere(state: PathState, claim: ClaimView, why: string): Decision {
 function isUnused(state: PathState): boolean {
   const { entry, kept } = state;
   if (!entry || kept.missing !== undefined) return false;
-  return entry.state === 'making' || !holdsData(state.found) || isLost(state);
+  return entry.state === 'making' || !holdsData(state);
 }
 
 function noRoom({ freeBytes, kept, site }: PathState, claim: ClaimView, size: number): string {

@@ -66,6 +66,10 @@ export const absolutePath = ({ site, path }: PathState): string => `${site.root}
 export const isLost = ({ found, kept }: PathState): boolean =>
   found.kind === 'detached' && !kept.traits.survivesReboot;
 
+/** Also where it is not in its place: what that holds cannot be seen, and counts as data. */
+export const holdsData = (state: PathState): boolean =>
+  state.found.kind === 'filled' || (state.found.kind === 'detached' && !isLost(state));
+
 /** `namespace/name` for people. */
 export const claimText = ({ namespace, name }: { namespace: string; name: string }): string =>
   `${namespace}/${name}`;

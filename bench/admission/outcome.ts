@@ -25,24 +25,28 @@ export function outcomeOf(statefulSet: string): {
 
 /** Whether that server's answer leads there. */
 export async function comesOut(url: string, statefulSet: string): Promise<boolean> {
-  const answer = JSON.parse(await post(url, reviewText(statefulSet))) as {
-    readonly response: { readonly allowed: boolean; readonly patch?: string };
-  };
-  const patch = Buffer.from(answer.response.patch ?? '', 'base64').toString();
-  if (!answer.response.allowed || patch === '') return false;
+  const { allowed, patch = '' } = await answerTo(url, statefulSet);
+  if (!allowed || patch === '') return false;
   const { newDocument } = fastJsonPatch.applyPatch(
     JSON.parse(statefulSet) as StatefulSet,
-    JSON.parse(patch) as Operation[],
+    JSON.parse(Buffer.from(patch, 'base64').toString()) as Operation[],
   );
   return isDeepStrictEqual(newDocument.spec, outcomeOf(statefulSet).outcome.spec);
 }
 
 /** Whether that server has nothing against what came out. */
 export async function isApproved(url: string, statefulSet: string): Promise<boolean> {
-  const answer = JSON.parse(await post(url, reviewText(statefulSet))) as {
-    readonly response: { readonly allowed: boolean; readonly patch?: string };
-  };
-  return answer.response.allowed && answer.response.patch === undefined;
+  const { allowed, patch } = await answerTo(url, statefulSet);
+  return allowed && patch === undefined;
+}
+
+interface Answer {
+  readonly allowed: boolean;
+  readonly patch?: string;
+}
+
+async function answerTo(url: string, statefulSet: string): Promise<Answer> {
+  return (JSON.parse(await post(url, reviewText(statefulSet))) as { readonly response: Answer }).response;
 }
 
 async function post(url: string, body: string): Promise<string> {

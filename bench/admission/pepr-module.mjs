@@ -1,5 +1,6 @@
 // A module of pepr that changes a StatefulSet as ours does, and validates what came out: names, owners and modes. What
-// comes out is given to it ready-made: what is measured is what pepr needs to get there, and no reasoning about TServers. Plain JavaScript, for it runs beside pepr's packages.
+// comes out is given to it ready-made: what is measured is what pepr needs to get there, and no reasoning about TServers.
+// Plain JavaScript, for it runs beside pepr's packages.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 

@@ -2,19 +2,10 @@ import { CLAIMS, VOLUMES } from './served.ts';
 import { DISKS } from './agent-discovery-model-disks.ts';
 import { type DiscoveryModel, PLACES } from './agent-discovery-model-state.ts';
 import type { DiscoveryWorld } from './agent-discovery-model-world.ts';
+import type { DeedOn } from './model-commands.ts';
 
 /** Something that people or faults do to the node, its disks, or the cluster. */
-export interface Deed {
-  readonly name: string;
-  readonly weight: number;
-  readonly may: (model: DiscoveryModel) => boolean;
-  /** To whom, in words, and how. */
-  readonly choose: (model: DiscoveryModel, pick: Pick) => { readonly what: string; readonly act: Act };
-}
-
-/** One of a list that is not empty. */
-type Pick = <T>(list: readonly T[]) => T;
-type Act = (world: DiscoveryWorld) => Promise<void>;
+type Deed = DeedOn<DiscoveryModel, DiscoveryWorld>;
 
 const MOST_CLAIMS = 3;
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { messageOf } from '../../src/tars/message-of.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
-import { commands } from './agent-discovery-model-commands.ts';
+import { DEEDS } from './agent-discovery-model-deeds.ts';
 import { DiscoveryWorld } from './agent-discovery-model-world.ts';
+import { commandsOf } from './model-commands.ts';
 
 /**
  * Random sequences of what people and faults do to disks that an agent discovers, with real mounts, against a simple model
@@ -32,21 +33,24 @@ describe('the discovery of disks, against a model', function () {
   it(`shows nobody what is another's, and loses nothing (seed ${SEED})`, async () => {
     let endOfShrinking = Infinity;
     let last: string[] = [];
-    const sequences = fc.asyncProperty(commands(MOST_COMMANDS), async (sequence) => {
-      // What is not tried counts as good, which ends the shrinking.
-      if (performance.now() > endOfShrinking) return;
-      const model = await world.reset();
-      world.say('a new sequence');
-      try {
-        await fc.asyncModelRun(() => ({ model, real: world }), sequence);
-        await world.settle(model);
-      } catch (error) {
-        if (endOfShrinking === Infinity) endOfShrinking = performance.now() + SHRINKING_MS;
-        world.hurry();
-        last = [...world.log, `it failed: ${messageOf(error)}`, ...model.portrait()];
-        throw error;
-      }
-    });
+    const sequences = fc.asyncProperty(
+      commandsOf(DEEDS, { picks: 2, maxCommands: MOST_COMMANDS }),
+      async (sequence) => {
+        // What is not tried counts as good, which ends the shrinking.
+        if (performance.now() > endOfShrinking) return;
+        const model = await world.reset();
+        world.say('a new sequence');
+        try {
+          await fc.asyncModelRun(() => ({ model, real: world }), sequence);
+          await world.settle(model);
+        } catch (error) {
+          if (endOfShrinking === Infinity) endOfShrinking = performance.now() + SHRINKING_MS;
+          world.hurry();
+          last = [...world.log, `it failed: ${messageOf(error)}`, ...model.portrait()];
+          throw error;
+        }
+      },
+    );
     try {
       await fc.assert(sequences, { numRuns: SEQUENCES, seed: SEED, verbose: SOAK > 0 ? 1 : 0 });
     } catch (error) {

@@ -102,6 +102,28 @@ function unwatched(model: Readonly<Model>): { node: string; path: string }[] {
   );
 }
 
+function letDie({ name, words, isPowerCut }: Death): Deed {
+  return {
+    name,
+    weight: 4,
+    may: (model) => servedNodes(model).length > 0,
+    choose: (model, pick) => {
+      const node = pick(servedNodes(model));
+      const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      return {
+        what: `${words(node)} after ${effects} effects`,
+        act: async (world) => world.agents.arm(node, effects, isPowerCut),
+      };
+    },
+  };
+}
+
+interface Death {
+  readonly name: string;
+  readonly words: (node: string) => string;
+  readonly isPowerCut: boolean;
+}
+
 export const AGENT_DEEDS: readonly Deed[] = [
   {
     name: 'stop agent of',
@@ -133,32 +155,8 @@ export const AGENT_DEEDS: readonly Deed[] = [
       };
     },
   },
-  {
-    name: 'let agent die',
-    weight: 4,
-    may: (model) => servedNodes(model).length > 0,
-    choose: (model, pick) => {
-      const node = pick(servedNodes(model));
-      const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-      return {
-        what: `of ${node} after ${effects} effects`,
-        act: async (world) => world.agents.arm(node, effects, false),
-      };
-    },
-  },
-  {
-    name: 'let all of node die:',
-    weight: 4,
-    may: (model) => servedNodes(model).length > 0,
-    choose: (model, pick) => {
-      const node = pick(servedNodes(model));
-      const effects = pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-      return {
-        what: `the power of ${node} fails after ${effects} effects`,
-        act: async (world) => world.agents.arm(node, effects, true),
-      };
-    },
-  },
+  letDie({ name: 'let agent die', words: (node) => `of ${node}`, isPowerCut: false }),
+  letDie({ name: 'let all of node die:', words: (node) => `the power of ${node} fails`, isPowerCut: true }),
   {
     name: 'cut the power of',
     weight: 4,

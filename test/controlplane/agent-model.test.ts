@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { messageOf } from '../../src/tars/message-of.ts';
-import { commands } from './agent-model-commands.ts';
+import { ALL } from './agent-model-deeds.ts';
 import { takeAll } from './agent-model-empty.ts';
 import { portrait } from './agent-model-portrait.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { World } from './agent-model-world.ts';
+import { commandsOf } from './model-commands.ts';
 
 /**
  * Random sequences of what people and faults do to a cluster, against a simple model of what must be there; each server
@@ -42,7 +43,7 @@ describe('the agents, against a model', function () {
     let last = '';
     await fc
       .assert(
-        fc.asyncProperty(commands(MOST_COMMANDS), async (sequence) => {
+        fc.asyncProperty(commandsOf(ALL, { picks: 3, maxCommands: MOST_COMMANDS }), async (sequence) => {
           // What is not tried counts as good, which ends the shrinking.
           if (performance.now() > endOfShrinking) return;
           const model = await world.reset();

@@ -16,7 +16,7 @@ export interface DeedOn<Model, World> {
 type Pick = <T>(list: readonly T[]) => T;
 
 /** The real thing that deeds are done to. */
-interface WorldOf<Model> {
+export interface WorldOf<Model> {
   say(text: string): void;
   see(model: Model): Promise<void>;
   settle(model: Model): Promise<void>;

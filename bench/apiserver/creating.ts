@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { quantile } from '../frame/statistics.ts';
 
@@ -10,13 +11,21 @@ export interface Created {
   readonly perSecond: number;
 }
 
+/** Clients that create one after the other. */
+export interface Load {
+  readonly clients: number;
+  readonly seconds: number;
+  /** Creates that all of them begin in a second, evenly; without it each begins as soon as it is answered. */
+  readonly rate?: number;
+}
+
 let runs = 0;
 
-/** Has that many clients create one after the other, each as fast as it is answered; all is deleted afterwards. */
+/** What that many creates took; all is deleted afterwards. */
 export async function creating(
   plane: ControlPlane,
   objectOf: (name: string) => object,
-  { clients, seconds }: { readonly clients: number; readonly seconds: number },
+  { clients, seconds, rate }: Load,
 ): Promise<Created> {
   const run = ++runs;
   const started = performance.now();
@@ -24,6 +33,7 @@ export async function creating(
   const times: number[] = [];
   const client = async (index: number): Promise<void> => {
     for (let count = 0; performance.now() < end; count += 1) {
+      if (rate) await until(started + ((count * clients + index) * 1000) / rate);
       const object = objectOf(`run-${run}-${index}-${count}`);
       const asked = performance.now();
       const { status, body } = await plane.api('POST', SETS, object);
@@ -36,3 +46,5 @@ export async function creating(
   await plane.api('DELETE', SETS);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), perSecond };
 }
+
+const until = (moment: number): Promise<void> => sleep(Math.max(0, moment - performance.now()));

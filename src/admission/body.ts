@@ -1,24 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from './http-error.ts';
-import { isDeeperThan } from './nesting.ts';
 
 /** The API server takes 3 MB, and a review of an update holds two objects of that size at most. */
 const BODY_LIMIT = 8 * 1024 * 1024;
-/** Deeper than any manifest, and far from what recursion over it could not bear. */
-const DEEPEST = 512;
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The JSON of a request's body. What can be refused by its headers is refused before a byte is read.
+ * The JSON of a request's body, however deep: whoever walks it looks at its depth first, as read.ts does.
+ * What can be refused by its headers is refused before a byte is read.
  * @throws HttpError with 400, 408, 413 or 415.
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   checkHeaders(request);
   const body = await readBytes(request);
-  if (isDeeperThan(body, DEEPEST)) {
-    throw new HttpError(400, `the body is nested deeper than ${DEEPEST} levels`);
-  }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return JSON.parse(UTF_8.decode(body));
   } catch (error) {
     const why = error instanceof Error ? error.message.slice(0, 200) : '';
     throw new HttpError(400, `the body is not JSON in UTF-8: ${why}`, { cause: error });

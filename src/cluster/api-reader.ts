@@ -1,5 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { apiUrl, openRequest, type Query } from './api-request.ts';
+import { apiUrl, type Connections, openRequest, type Query } from './api-request.ts';
 import { refusal } from './api-status.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ApiStatusError, asError, ConnectionError, MalformedError } from './faults.ts';
@@ -20,16 +20,19 @@ export interface ReadOptions {
 /**
  * GET on the API server, with what client-node's own calls hide: status, Retry-After, silence and half an answer.
  *
- * - A connection is used once: none can have died unnoticed between two requests.
+ * - A connection is used once, so none can have died unnoticed between two requests; for many short ones `connections`
+ *   are kept, and whom a dead one meets asks again.
  * - Every error is one of faults.ts, or the reason of the caller's own signal.
  */
 export class ApiReader {
   readonly #config: KubeConfig;
   readonly #clock: Clock;
+  readonly #connections: Connections | undefined;
 
-  constructor(config: KubeConfig, clock: Clock = systemClock) {
+  constructor(config: KubeConfig, clock: Clock = systemClock, connections?: Connections) {
     this.#config = config;
     this.#clock = clock;
+    this.#connections = connections;
   }
 
   /** The whole answer. */
@@ -51,7 +54,12 @@ export class ApiReader {
     try {
       watchdog.feed(Math.min(ANSWER_MS, silenceMs));
       const url = apiUrl(this.#config, path, options.query);
-      const response = await openRequest(this.#config, { method: 'GET', url, signal: watchdog.signal });
+      const response = await openRequest(this.#config, {
+        method: 'GET',
+        url,
+        signal: watchdog.signal,
+        ...(this.#connections ? { connections: this.#connections } : {}),
+      });
       if (response.statusCode !== 200) throw await refusal(response);
       watchdog.feed(silenceMs);
       for await (const chunk of response as AsyncIterable<Buffer>) {

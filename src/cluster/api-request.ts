@@ -69,7 +69,14 @@ export async function openRequest(config: KubeConfig, request: ApiRequest): Prom
   sent.on('error', reject);
   sent.setSocketKeepAlive(true, KEEP_ALIVE_MS);
   sent.end(body?.text);
-  return promise;
+  try {
+    return await promise;
+  } catch (error) {
+    // A kept connection may have died unnoticed. What only reads is asked again over a new one.
+    if (method !== 'GET' || !sent.reusedSocket || signal.aborted) throw error;
+    const { connections: _kept, ...asked } = request;
+    return openRequest(config, asked);
+  }
 }
 
 function headersOf(body: ApiRequest['body']): Record<string, string> {

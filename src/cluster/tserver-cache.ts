@@ -6,6 +6,7 @@ import type { TServer } from '../tars/tserver.ts';
 import { TSERVER_GROUP, TSERVER_VERSIONS } from '../tars/vocabulary.ts';
 import { readTServer } from '../validate/read.ts';
 import { ApiReader } from './api-reader.ts';
+import { Connections } from './api-request.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ApiStatusError, asError } from './faults.ts';
 import { objectKey } from './kube-object.ts';
@@ -30,6 +31,8 @@ export interface TServerCacheOptions extends Surroundings {
   readonly observer?: Partial<TServerCacheObserver>;
 }
 
+/** For live look-ups, each of which would cost a TLS handshake otherwise. */
+const LIVE_CONNECTIONS = 8;
 const RESOURCE = 'tservers';
 const GROUPS = TSERVER_VERSIONS.map((version) => `/apis/${TSERVER_GROUP}/${version}`);
 
@@ -40,7 +43,8 @@ const GROUPS = TSERVER_VERSIONS.map((version) => `/apis/${TSERVER_GROUP}/${versi
  */
 export class TServerCache implements TServerLookup {
   readonly #index = new TServerIndex();
-  readonly #reader: ApiReader;
+  readonly #connections = new Connections(LIVE_CONNECTIONS);
+  readonly #live: ApiReader;
   readonly #listWatch: ListWatch<TServer>;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -50,10 +54,10 @@ export class TServerCache implements TServerLookup {
     this.#logger = options.logger ?? silentLogger;
     this.#observer = options.observer ?? {};
     this.#clock = options.clock ?? systemClock;
-    this.#reader = new ApiReader(config, this.#clock);
+    this.#live = new ApiReader(config, this.#clock, this.#connections);
     this.#listWatch = new ListWatch({
       ...options,
-      reader: this.#reader,
+      reader: new ApiReader(config, this.#clock),
       paths: GROUPS.map((group) => `${group}/${RESOURCE}`),
       read: (object) => this.#read(object),
       handlers: this.#index,
@@ -66,6 +70,7 @@ export class TServerCache implements TServerLookup {
 
   async stop(): Promise<void> {
     await this.#listWatch.stop();
+    this.#connections.close();
   }
 
   synced(): Promise<void> {
@@ -107,7 +112,7 @@ export class TServerCache implements TServerLookup {
     for (const group of GROUPS) {
       try {
         const options = { signal, deadlineMs: end - this.#clock.now() };
-        return this.#read(await this.#reader.json(`${group}/${object}`, options));
+        return this.#read(await this.#live.json(`${group}/${object}`, options));
       } catch (cause) {
         const status = cause instanceof ApiStatusError ? cause : undefined;
         if (status?.status !== 404) {

@@ -186,7 +186,8 @@ describe('migrating from the agent of TarsK8S', function () {
     it('brings a deleted pod back to its node and its data', async () => {
       const { metadata, spec } = await its.running('tars-tarslog-1');
       expect(spec.nodeName).to.equal('node-2');
-      await migration.kubectl('-n', NAMESPACE, 'delete', 'pod', metadata.name);
+      // kubectl 1.32 takes the pod that comes after it for the same one, and waits for ever.
+      await migration.kubectl('-n', NAMESPACE, 'delete', 'pod', metadata.name, '--wait=false');
       expect((await its.running(metadata.name, metadata.uid)).spec.nodeName).to.equal('node-2');
       expect(readFileSync(`${its.at('node-2', LOGS)}/app.log`, 'utf8')).to.equal('logs of node-2');
     });

@@ -1,33 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
-import { isDeeperThan } from '../../../src/admission/nesting.ts';
 import { Readiness } from '../../../src/admission/readiness.ts';
-
-describe('nesting', () => {
-  const deep = (text: string, limit: number) => isDeeperThan(Buffer.from(text), limit);
-
-  it('counts lists and maps, and not what stands in strings', () => {
-    expect(deep('[{"a":[1]}]', 2)).to.equal(true);
-    expect(deep('[{"a":[1]}]', 3)).to.equal(false);
-    expect(deep('["[[[[\\"[[", [[]], {}]', 3)).to.equal(false);
-    expect(deep('[[],[],[],[]]', 2)).to.equal(false);
-    expect(deep('"[[[', 1)).to.equal(false);
-    expect(deep('"\\', 1)).to.equal(false);
-  });
-
-  it('agrees with a count over the parsed value', () => {
-    const depthOf = (value: unknown): number =>
-      value !== null && typeof value === 'object' ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
-    fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
-        const depth = depthOf(value);
-        const text = JSON.stringify(value);
-        expect(deep(text, depth)).to.equal(false);
-        if (depth > 0) expect(deep(text, depth - 1)).to.equal(true);
-      }),
-    );
-  });
-});
 
 describe('readiness', () => {
   it('names what is missing, check by check, and ends with the process', () => {

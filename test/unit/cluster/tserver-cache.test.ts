@@ -269,6 +269,23 @@ describe('TServer cache', () => {
       expect((await failure()).cause?.name).to.equal('ConnectionError');
     });
 
+    it('uses a connection again, and asks once more when that has died meanwhile', async () => {
+      const ports = new Set<number | undefined>();
+      const missing = refuse(404, 'not found', { details: { name: 'tars-log', kind: 'tservers' } });
+      for (let times = 0; times < 3; times++) {
+        api.once('get', (response) => {
+          ports.add(response.socket?.remotePort);
+          missing(response);
+        });
+        expect(await cache.fetch('shop', 'tars-log')).to.equal(undefined);
+      }
+      expect(ports.size).to.equal(1);
+
+      api.once('get', (response) => void response.destroy());
+      expect(await cache.fetch('shop', 'tars-log')).to.equal(undefined);
+      expect(api.count('get')).to.equal(5);
+    });
+
     it('fails when nobody listens', async () => {
       const config = api.config();
       await api.stop();

@@ -42,12 +42,12 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   admission: {
     about: 'reviews answered by the shipped webhook, beside constant answers and pepr',
-    takes: '6 min, and one more for the first time',
+    takes: '15 min, and one more for the first time',
     load: () => import('./admission.ts'),
   },
   apiserver: {
     about: 'creates of StatefulSets through API servers with and without the product',
-    takes: '2 min',
+    takes: '4 min',
     load: () => import('./apiserver.ts'),
   },
   scale: {

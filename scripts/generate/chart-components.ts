@@ -15,6 +15,7 @@ export const COMPONENTS: Readonly<Record<string, string>> = {
   posix: 'eq .Values.modePattern "posix"',
   'cert-manager': 'eq .Values.certificates "cert-manager"',
   'relaxed-hostname': '.Values.relaxedHostname',
+  'opted-in-only': '.Values.optedInOnly',
   backends: '.Values.backends',
 };
 

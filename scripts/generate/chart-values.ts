@@ -143,6 +143,14 @@ export function chartValues({ image, taken }: Base): ChartValue[] {
       default: false,
     },
     {
+      path: 'optedInOnly',
+      meaning:
+        "For clusters where each StatefulSet of a TServer says so itself, as those of TarsK8S's controller do: by both labels, " +
+        'an owner reference, a template of the class, or local.tars.io/tserver. The webhook is asked about no other one.',
+      schema: BOOLEAN,
+      default: false,
+    },
+    {
       path: 'backends',
       meaning:
         'For classes whose volumes stop a writer at their size (deploy/classes): the agent is a privileged container, ' +

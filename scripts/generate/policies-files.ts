@@ -5,7 +5,7 @@ import { bindingPolicy } from './binding-policy.ts';
 import { crd } from './crd.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { PER_NODE, policies, policyPatch, POSIX, SUBJECT_NAMES } from './policies.ts';
-import { webhooks } from './webhooks.ts';
+import { optedInOnlyPatch, webhooks } from './webhooks.ts';
 
 /** What is generated under deploy, besides the CRD: webhooks, policies, and what other settings change in them. */
 export function deployFiles(): GeneratedFile[] {
@@ -18,6 +18,7 @@ export function deployFiles(): GeneratedFile[] {
     { path: 'deploy/base/policies.yaml', text: policies(DEFAULT_SETTINGS) },
     { path: 'deploy/base/agent-policies.yaml', text: agentPolicies() },
     { path: 'deploy/base/binding-policy.yaml', text: bindingPolicy() },
+    { path: 'deploy/components/opted-in-only/webhooks.yaml', text: optedInOnlyPatch(DEFAULT_SETTINGS) },
     ...relaxedPatches().map(({ name, text }) => ({
       path: `deploy/components/relaxed-hostname/policy-${name}.yaml`,
       text,

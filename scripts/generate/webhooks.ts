@@ -8,6 +8,7 @@ import {
   TSERVER_VERSIONS,
 } from '../../src/tars/vocabulary.ts';
 import { entry } from './policies-cel.ts';
+import { patchText } from './policy-object.ts';
 import {
   documents,
   isChanged,
@@ -43,13 +44,28 @@ const RESOURCES = {
   persistentvolumeclaims: { apiGroups: [''], apiVersions: ['v1'] },
 } as const;
 
+const SOURCE = 'scripts/generate/webhooks.ts';
+
 /** deploy/base/webhooks.yaml: both configurations. */
 export function webhooks(settings: Settings): string {
-  return documents('scripts/generate/webhooks.ts', webhookObjects(settings));
+  return documents(SOURCE, webhookObjects(settings));
 }
 
-function webhookObjects(settings: Settings): object[] {
-  const sets = statefulSetEntries(settings);
+/** One patch for either of them: StatefulSets that say nothing of TServers are not sent. */
+export function optedInOnlyPatch(settings: Settings): string {
+  const patches = webhookObjects(settings).map((before, index) =>
+    patchText(SOURCE, before, webhookObjects(settings, 'never')[index]!),
+  );
+  const [patch, ...same] = new Set(patches);
+  if (patch === undefined || same.length > 0) throw new Error('the two configurations need a patch each');
+  return patch;
+}
+
+/** Whether those StatefulSets are sent that only a TServer's name can make ours. */
+type AskAboutOthers = 'always' | 'never';
+
+function webhookObjects(settings: Settings, others: AskAboutOthers = 'always'): object[] {
+  const sets = statefulSetEntries(settings, others);
   return [
     configuration('MutatingWebhookConfiguration', '/mutate', [
       // Nothing is changed of a TServer; it is refused here before the schema refuses it bit by bit.
@@ -65,7 +81,7 @@ function webhookObjects(settings: Settings): object[] {
   ];
 }
 
-function statefulSetEntries(settings: Settings): Entry[] {
+function statefulSetEntries(settings: Settings, others: AskAboutOthers): Entry[] {
   const changed = {
     name: 'changed',
     expression: isChanged(
@@ -88,7 +104,11 @@ function statefulSetEntries(settings: Settings): Entry[] {
       name: 'other.statefulsets.local.tars.io',
       failurePolicy: 'Ignore',
       timeoutSeconds: 2,
-      conditions: [NOT_DELETING, { name: 'not-opted-in', expression: `!${optedIn(settings)}` }, changed],
+      conditions: [
+        NOT_DELETING,
+        { name: 'not-opted-in', expression: others === 'never' ? 'false' : `!${optedIn(settings)}` },
+        changed,
+      ],
     },
   ];
 }

@@ -23,6 +23,7 @@ const SETTINGS = [
   { value: 'certificates', off: 'self-managed', on: 'cert-manager', component: 'cert-manager' },
   { value: 'relaxedHostname', off: false, on: true, component: 'relaxed-hostname' },
   { value: 'backends', off: false, on: true, component: 'backends' },
+  { value: 'optedInOnly', off: false, on: true, component: 'opted-in-only' },
 ] as const;
 
 interface Variant {
@@ -32,9 +33,11 @@ interface Variant {
   readonly components: readonly string[];
 }
 
-/** Every combination. */
-const VARIANTS: readonly Variant[] = Array.from({ length: 2 ** SETTINGS.length }, (_, bits) => {
-  const isOn = (index: number) => ((bits >> index) & 1) === 1;
+/** Every combination of all but the last one, which is on in every other of them: where the ones before make an even number. */
+const VARIANTS: readonly Variant[] = Array.from({ length: 2 ** (SETTINGS.length - 1) }, (_, bits) => {
+  const isSet = (index: number) => ((bits >> index) & 1) === 1;
+  const isEven = SETTINGS.filter((_setting, index) => isSet(index)).length % 2 === 0;
+  const isOn = (index: number) => (index === SETTINGS.length - 1 ? bits > 0 && isEven : isSet(index));
   const values = Object.fromEntries(
     SETTINGS.map(({ value, on, off }, index) => [value, isOn(index) ? on : off]),
   );

@@ -22,7 +22,16 @@ import { waitFor } from './wait.ts';
 
 /** What `kubectl apply -k deploy/overlays/…` gives a cluster, and what the cluster does while no webhook answers. */
 
-const OVERLAYS = ['on-demand', 'per-node', 'cert-manager', 'posix', 'relaxed-hostname', 'backends'] as const;
+const OVERLAYS = [
+  'on-demand',
+  'per-node',
+  'cert-manager',
+  'posix',
+  'relaxed-hostname',
+  'opted-in-only',
+  'backends',
+] as const;
+type Overlay = (typeof OVERLAYS)[number];
 const SYSTEM = 't-local-volume-system';
 const CONFIGURATIONS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
@@ -208,11 +217,11 @@ describe('deploy', function () {
     await kubectl(['patch', kind, 't-local-volume', '--type=json', '-p', JSON.stringify(operations)]);
   }
 
-  /** The default manifests, with the webhook at a port of this machine. */
-  function calledAt(port: number, caBundle?: string): string {
+  /** An overlay's manifests, with the webhook at a port of this machine. */
+  function calledAt(port: number, caBundle?: string, overlay: Overlay = 'on-demand'): string {
     const trusted = caBundle === undefined ? '' : `    caBundle: ${caBundle}\n`;
     return manifests
-      .get('on-demand')!
+      .get(overlay)!
       .replaceAll(
         /^ {4}service:\n(?: {6}.*\n)*? {6}path: (.*)\n(?: {6}.*\n)*/gm,
         `    url: https://127.0.0.1:${port}$1\n${trusted}`,
@@ -224,14 +233,16 @@ describe('deploy', function () {
     const tservers = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
     const asked: string[] = [];
     let server: Server;
+    let port: number;
+    const bundle = (): string => Buffer.from(plane.tls.ca).toString('base64');
 
     before(async () => {
       server = createServer({ key: plane.tls.key, cert: plane.tls.cert }, (request, response) => {
         void allow(request, response);
       });
-      const [port] = await freePorts(1);
+      [port = 0] = await freePorts(1);
       server.listen(port, '127.0.0.1');
-      await apply(calledAt(port!, Buffer.from(plane.tls.ca).toString('base64')));
+      await apply(calledAt(port, bundle()));
       await waitFor('all four to be asked', async () => {
         asked.length = 0;
         await send('POST', `${SETS}?dryRun=All`, named('probe', foreign));
@@ -335,6 +346,18 @@ describe('deploy', function () {
       expect(await askedBy('PATCH', path, annotate({ a: 'b' }))).to.equal('');
       expect(await askedBy('PATCH', `${path}/status`, { status: { currentReplicas: 1 } })).to.equal('');
       expect(await askedBy('DELETE', path)).to.equal('');
+    });
+
+    it('about no StatefulSet that says nothing of TServers, with opted-in-only', async () => {
+      await apply(calledAt(port, bundle(), 'opted-in-only'));
+      const probe = `${SETS}?dryRun=All`;
+      await waitFor('the others to be left alone', async () => {
+        asked.length = 0;
+        await send('POST', probe, named('probe', foreign));
+        return asked.length === 0;
+      });
+      const labelled = named('probe', statefulSet({ metadata: { labels: LABELS } }));
+      expect(await askedBy('POST', probe, labelled)).to.equal('mutate 5s, validate 5s');
     });
   });
 

@@ -32,7 +32,7 @@ function isStartFault(error: unknown): error is Error {
 
 /** Runs until a signal comes. Whatever keeps it from starting is said in one line. */
 export async function serveWebhook(options: WebhookOptions, io: Io): Promise<ExitCode> {
-  const log = await createLog(options, io);
+  const log = await createLog(options, io, 'in batches');
   try {
     const { stop, ...listening } = await start(options, log);
     // Whoever reads that it listens may end it at once.

@@ -93,6 +93,22 @@ async function start(args: readonly string[], env: Record<string, string> = {}):
 }
 
 describe('tlv webhook', () => {
+  it('answers when nobody reads its log any more', async () => {
+    const { child, port } = await start([]);
+    await until('it is ready', async () => (await call(port, 'GET /readyz')).status === 200);
+    child.stderr?.pause();
+    const refused = statefulSet({
+      metadata: { labels: LABELS, name: 'x'.repeat(200) },
+      templates: [{ metadata: { name: 'delay-bind' } }],
+    });
+    const body = JSON.stringify(review('StatefulSet', 'CREATE', refused));
+    // More than a pipe and its reader's buffer hold.
+    for (let times = 0; times < 600; times++) {
+      const { json } = await call(port, 'POST /validate', { body });
+      expect(json.response).to.include({ allowed: false });
+    }
+  });
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`drains at ${signal} and ends with 0, with nothing lost before the end of the grace`, async () => {
       const { child, lines, port, metricsPort } = await start([], { TLV_SHUTDOWN_DELAY: '0.3' });

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Finding, Path } from '../tars/finding.ts';
-import { valueAt } from '../tars/json.ts';
+import { isRecord, valueAt } from '../tars/json.ts';
 import { claim, statefulSet, type Claim, type StatefulSet } from '../tars/shapes.ts';
 import { tserver, type TServer } from '../tars/tserver.ts';
 import { showValue, violation } from './violation.ts';
@@ -28,13 +28,16 @@ function read<T>(schema: z.ZodType<T>, json: unknown): Read<T> {
 /** Everything behind the edge may walk an object by recursion. */
 const DEEPEST = 200;
 
-/** Plain loops over lists of values: this walks every value of every object that comes in. */
+/** Plain loops, for this walks every value of every object that comes in; what a prototype may add does no harm here. */
 function isDeeperThan(levels: number, json: unknown): boolean {
-  if (typeof json !== 'object' || json === null) return false;
-  if (levels === 0) return true;
-  for (const value of Array.isArray(json) ? json : Object.values(json)) {
-    if (isDeeperThan(levels - 1, value)) return true;
+  if (Array.isArray(json)) {
+    if (levels === 0) return true;
+    for (const item of json) if (isDeeperThan(levels - 1, item)) return true;
+    return false;
   }
+  if (!isRecord(json)) return false;
+  if (levels === 0) return true;
+  for (const key in json) if (isDeeperThan(levels - 1, json[key])) return true;
   return false;
 }
 

@@ -53,9 +53,8 @@ export function webhooks(settings: Settings): string {
 
 /** One patch for either of them: StatefulSets that say nothing of TServers are not sent. */
 export function optedInOnlyPatch(settings: Settings): string {
-  const patches = webhookObjects(settings).map((before, index) =>
-    patchText(SOURCE, before, webhookObjects(settings, 'never')[index]!),
-  );
+  const after = webhookObjects(settings, 'never');
+  const patches = webhookObjects(settings).map((before, index) => patchText(SOURCE, before, after[index]!));
   const [patch, ...same] = new Set(patches);
   if (patch === undefined || same.length > 0) throw new Error('the two configurations need a patch each');
   return patch;

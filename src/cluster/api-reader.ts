@@ -58,7 +58,7 @@ export class ApiReader {
         method: 'GET',
         url,
         signal: watchdog.signal,
-        ...(this.#connections ? { connections: this.#connections } : {}),
+        connections: this.#connections,
       });
       if (response.statusCode !== 200) throw await refusal(response);
       watchdog.feed(silenceMs);

@@ -39,7 +39,7 @@ interface ApiRequest {
   readonly body?: { readonly text: string; readonly contentType: string } | undefined;
   readonly signal: AbortSignal;
   /** Without them a connection is used once. */
-  readonly connections?: Connections;
+  readonly connections?: Connections | undefined;
 }
 
 /** Where a path is on the API server, whose URL may have a path of its own, as behind Rancher. */
@@ -74,8 +74,7 @@ export async function openRequest(config: KubeConfig, request: ApiRequest): Prom
   } catch (error) {
     // A kept connection may have died unnoticed. What only reads is asked again over a new one.
     if (method !== 'GET' || !sent.reusedSocket || signal.aborted) throw error;
-    const { connections: _kept, ...asked } = request;
-    return openRequest(config, asked);
+    return openRequest(config, { ...request, connections: undefined });
   }
 }
 

@@ -14,10 +14,10 @@ const name = z.string().nullish();
 const object = z.custom<Record<string, unknown>>(isRecord, 'must be a map').nullish();
 
 const request = z
-  .looseObject({
+  .object({
     uid: text.min(1).max(LONGEST_UID),
-    kind: z.looseObject({ group: name, version: text, kind: text }),
-    resource: z.looseObject({ group: name, version: text, resource: text }),
+    kind: z.object({ group: name, version: text, kind: text }),
+    resource: z.object({ group: name, version: text, resource: text }),
     subResource: name,
     operation: z.enum(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
     name,
@@ -25,7 +25,7 @@ const request = z
     object,
     oldObject: object,
     dryRun: z.boolean().nullish(),
-    userInfo: z.looseObject({ username: name }).nullish(),
+    userInfo: z.object({ username: name }).nullish(),
   })
   .check(({ value, issues }) => {
     const wanted = { CREATE: ['object'], UPDATE: ['object', 'oldObject'], DELETE: [], CONNECT: [] } as const;

@@ -67,7 +67,7 @@ function localTemplate(name: string, identity: ClaimIdentity): Claim {
 }
 
 function completeSpec(spec: ClaimSpec, labels: Record<string, unknown>, identity: ClaimIdentity): ClaimSpec {
-  const requests = withMissing(spec.resources?.requests, { storage: DEFAULT_REQUEST });
+  const requests = withMissing<unknown>(spec.resources?.requests, { storage: DEFAULT_REQUEST });
   let completed = spec;
   if ((spec.accessModes ?? []).length === 0) {
     completed = withField(completed, 'accessModes', ['ReadWriteOnce']);

@@ -49,6 +49,7 @@ export function quantityOf(bytes: number): string {
 
 /** True when both stand for the same amount, however they are written. */
 export function isSameQuantity(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
   const [left, right] = [nanosOf(a), nanosOf(b)];
   return left === undefined || right === undefined ? textOf(a) === textOf(b) : left === right;
 }

@@ -30,14 +30,13 @@ const DEEPEST = 200;
 
 /** Plain loops, for this walks every value of every object that comes in; what a prototype may add does no harm here. */
 function isDeeperThan(levels: number, json: unknown): boolean {
-  if (Array.isArray(json)) {
-    if (levels === 0) return true;
-    for (const item of json) if (isDeeperThan(levels - 1, item)) return true;
-    return false;
-  }
-  if (!isRecord(json)) return false;
+  if (typeof json !== 'object' || json === null) return false;
   if (levels === 0) return true;
-  for (const key in json) if (isDeeperThan(levels - 1, json[key])) return true;
+  if (isRecord(json)) {
+    for (const key in json) if (isDeeperThan(levels - 1, json[key])) return true;
+  } else if (Array.isArray(json)) {
+    for (const item of json) if (isDeeperThan(levels - 1, item)) return true;
+  }
   return false;
 }
 

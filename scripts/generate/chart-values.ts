@@ -145,7 +145,7 @@ export function chartValues({ image, taken }: Base): ChartValue[] {
     {
       path: 'optedInOnly',
       meaning:
-        "For clusters where each StatefulSet of a TServer says so itself, as those of TarsK8S's controller do: by both labels, " +
+        "For clusters where each StatefulSet of a TServer says so itself, as those of TarsK8S's controller do: by tars.io/ServerApp, " +
         'an owner reference, a template of the class, or local.tars.io/tserver. The webhook is asked about no other one.',
       schema: BOOLEAN,
       default: false,

@@ -392,22 +392,28 @@ describe('deploy', function () {
       });
     });
 
-    const OPTED_IN: Readonly<Record<string, object>> = {
-      'by its labels': statefulSet({ metadata: { labels: LABELS } }),
-      'by a class': statefulSet({ templates: [template] }),
-      'by its owner': statefulSet({ metadata: { ownerReferences: [owner] } }),
-      'by a TServer that it requires': statefulSet({
-        metadata: { labels: { 'local.tars.io/tserver': 'required' } },
-      }),
-    };
-    for (const [how, set] of Object.entries(OPTED_IN)) {
+    const OPTED_IN = [
+      ['by its labels', 'create.servers', statefulSet({ metadata: { labels: LABELS } })],
+      [
+        'by the label of its app alone',
+        'create.servers',
+        statefulSet({ metadata: { labels: { 'tars.io/ServerApp': 'tars' } } }),
+      ],
+      ['by a class', 'opted-in.statefulsets', statefulSet({ templates: [template] })],
+      ['by its owner', 'opted-in.statefulsets', statefulSet({ metadata: { ownerReferences: [owner] } })],
+      [
+        'by a TServer that it requires',
+        'opted-in.statefulsets',
+        statefulSet({ metadata: { labels: { 'local.tars.io/tserver': 'required' } } }),
+      ],
+    ] as const;
+    for (const [how, entry, set] of OPTED_IN) {
       it(`a StatefulSet opted in ${how} waits, with a clear error`, async () => {
         const input = JSON.stringify(named('waits', set));
         const { code, stderr } = await plane.kubectl(['create', '-f', '-'], { input });
         expect(code).to.equal(1);
-        expect(stderr).to.match(
-          /failed calling webhook "opted-in\.statefulsets\.local\.tars\.io": .*\/mutate\?timeout=5s.*connection refused/,
-        );
+        expect(stderr).to.contain(`failed calling webhook "${entry}.local.tars.io": `);
+        expect(stderr).to.match(/\/mutate\?timeout=5s.*connection refused/);
       });
     }
 
@@ -441,7 +447,7 @@ describe('deploy', function () {
       expect((await patch(`${SETS}/ours/status`, status)).status).to.equal(200);
       const { code, stderr } = await plane.kubectl(['rollout', 'restart', 'sts/ours']);
       expect(code).to.equal(1);
-      expect(stderr).to.contain('failed calling webhook "opted-in.statefulsets.local.tars.io"');
+      expect(stderr).to.contain('failed calling webhook "update.servers.local.tars.io"');
       // Nor does it get away by taking off what opted it in.
       expect((await patch(`${SETS}/ours`, { metadata: { labels: null } })).status).to.equal(500);
     });

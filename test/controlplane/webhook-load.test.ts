@@ -189,7 +189,7 @@ describe('the webhook under load', function () {
     expect(failures.length).to.be.at.most(clients);
     expect(new Set(failures.map(({ name }) => name)).size).to.equal(failures.length);
     for (const { why } of failures) {
-      expect(why).to.match(/^500 .*failed calling webhook "opted-in\.statefulsets\.local\.tars\.io"/);
+      expect(why).to.match(/^500 .*failed calling webhook "create\.servers\.local\.tars\.io"/);
     }
   }
 

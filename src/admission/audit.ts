@@ -22,7 +22,7 @@ export function auditStatefulSet(
       ? [`${server.metadata?.namespace ?? after.metadata?.namespace ?? ''}/${server.metadata?.name ?? ''}`]
       : [],
     templates: added(templateNames(before), templateNames(after)),
-    mounts: added(mountNames(before), mountNames(after)),
+    mounts: addedMounts(before, after),
     'anti-affinity': requiredTerms(after) > requiredTerms(before) ? ['kubernetes.io/hostname'] : [],
   });
 }
@@ -57,11 +57,15 @@ const podOf = (set: StatefulSet): PodSpec => set.spec?.template?.spec ?? {};
 const templateNames = ({ spec }: StatefulSet): string[] =>
   (spec?.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? '');
 
-/** `container:/path=volume`; kubectl writes mounts much like this. */
-const mountNames = (set: StatefulSet): string[] =>
-  (podOf(set).containers ?? []).flatMap(({ name, volumeMounts }) =>
-    (volumeMounts ?? []).map((mount) => `${name ?? ''}:${mount.mountPath ?? ''}=${mount.name ?? ''}`),
+/** `container:/path=volume`; kubectl writes mounts much like this. What was there before is the same object still. */
+function addedMounts(before: StatefulSet, after: StatefulSet): string[] {
+  const known = new Set((podOf(before).containers ?? []).flatMap(({ volumeMounts }) => volumeMounts ?? []));
+  return (podOf(after).containers ?? []).flatMap(({ name, volumeMounts }) =>
+    (volumeMounts ?? [])
+      .filter((mount) => !known.has(mount))
+      .map((mount) => `${name ?? ''}:${mount.mountPath ?? ''}=${mount.name ?? ''}`),
   );
+}
 
 const requiredTerms = (set: StatefulSet): number =>
   podOf(set).affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length ?? 0;

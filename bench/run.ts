@@ -47,7 +47,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   apiserver: {
     about: 'creates of StatefulSets through API servers with and without the product',
-    takes: '4 min',
+    takes: '6 min',
     load: () => import('./apiserver.ts'),
   },
   scale: {

@@ -1,6 +1,7 @@
 import { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { Installed } from '../../test/controlplane/installed.ts';
 import { TSERVER } from '../tserver.ts';
+import { leastWebhook } from './least.ts';
 
 export const WITHOUT = 'no webhook';
 
@@ -14,12 +15,16 @@ export interface Cluster {
 const VALIDATING = ['ValidatingWebhookConfiguration'];
 const POLICIES = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'];
 
-/** The same API server with nothing before it, with the webhook that changes, and with all that deploy/ has. */
+/**
+ * The same API server with nothing before it, with the least webhook that there can be, with ours that changes, and with
+ * all that deploy/ has.
+ */
 export async function startClusters(): Promise<Cluster[]> {
   const clusters: Cluster[] = [];
   try {
     const bare = await ControlPlane.start();
     clusters.push({ name: WITHOUT, plane: bare, stop: () => bare.stop() });
+    clusters.push(await leastWebhook('least webhook, constant answer'));
     clusters.push(await installed('mutating webhook', [...VALIDATING, ...POLICIES]));
     clusters.push(await installed('both webhooks and the policies', []));
     return clusters;

@@ -138,7 +138,7 @@ function statefulSetEntries(settings: Settings, others: AskAboutOthers): Entry[]
   ];
 }
 
-/** A selector is content when one of both fits, the old object or the new: this keeps it from being sent twice. */
+/** A selector is content with either object, the old one or the new: without this, one that loses the label is sent twice. */
 const NEVER_A_SERVER: MatchCondition = {
   name: 'never-labelled',
   expression: `[object, oldObject].all(set, set == null || !${entry('set', 'labels', LABEL.app)}.hasValue())`,

@@ -200,7 +200,7 @@ describe('a release of the chart', function () {
     await webhook.start();
     await webhook.kill();
     const all = await bundles();
-    expect(all).to.have.length(10);
+    expect(all).to.have.length(14);
     expect(new Set(all).size).to.equal(1);
     expect(Object.keys(JSON.parse(await secretData()) as object)).to.include.members(['tls.crt', 'tls.key']);
     const names = Buffer.from(

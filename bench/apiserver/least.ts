@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ControlPlane } from '../../test/controlplane/control-plane.ts';
+import { freePorts } from '../../test/controlplane/ports.ts';
+import { waitFor } from '../../test/controlplane/wait.ts';
+import { LABEL } from '../../src/tars/vocabulary.ts';
+import { outcomeOf } from '../admission/outcome.ts';
+import { MeasuredProcess } from '../processes/measured-process.ts';
+import { statefulSetText } from '../statefulset-text.ts';
+import type { Cluster } from './clusters.ts';
+import { KINDS } from './objects.ts';
+
+const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
+
+/** An API server that asks the least webhook that can be written with express, for the patch that ours comes to. */
+export async function leastWebhook(name: string): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'tlv-least-'));
+  const plane = await ControlPlane.start();
+  let webhook: MeasuredProcess | undefined;
+  const stop = async (): Promise<void> => {
+    await webhook?.stop('SIGKILL');
+    await plane.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const texts = {
+      cert: plane.tls.cert,
+      key: plane.tls.key,
+      patch: JSON.stringify(outcomeOf(statefulSetText(6000)).patch),
+    };
+    for (const [file, text] of Object.entries(texts)) writeFileSync(join(folder, file), text);
+    const [port = 0] = await freePorts(1);
+    const program = join(import.meta.dirname, '../admission/floor-express.ts');
+    const files = Object.keys(texts).map((file) => join(folder, file));
+    const address = `https://127.0.0.1:${port}`;
+    webhook = await MeasuredProcess.start({
+      name,
+      argv: [process.execPath, program, String(port), ...files],
+      readyUrl: `${address}/readyz`,
+    });
+    await plane.api('POST', CONFIGURATIONS, configuration(address, plane.tls.ca));
+    await waitFor('the least webhook to be asked', () => isChanged(plane));
+    return { name, plane, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What nobody opted in is let through without a change, as by ours. */
+function configuration(address: string, ca: string): object {
+  const entry = (name: string, operator: 'Exists' | 'DoesNotExist', path: string): object => ({
+    name: `${name}.least.example`,
+    admissionReviewVersions: ['v1'],
+    clientConfig: { url: `${address}${path}`, caBundle: Buffer.from(ca).toString('base64') },
+    objectSelector: { matchExpressions: [{ key: LABEL.app, operator }] },
+    rules: [
+      { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['statefulsets'] },
+    ],
+    sideEffects: 'None',
+  });
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name: 'least' },
+    webhooks: [entry('servers', 'Exists', '/mutate'), entry('others', 'DoesNotExist', '/validate')],
+  };
+}
+
+async function isChanged(plane: ControlPlane): Promise<boolean> {
+  const { body } = await plane.api<{ spec?: { volumeClaimTemplates?: readonly object[] } }>(
+    'POST',
+    `${SETS}?dryRun=All`,
+    KINDS['of a TServer']('probe'),
+  );
+  return (body.spec?.volumeClaimTemplates ?? []).length > 0;
+}

@@ -60,6 +60,7 @@ const WEBHOOKS = 'webhooks[*].namespaceSelector.matchExpressions[0].values[]';
 /** What stands above a group of values. */
 export const GROUPS: Readonly<Record<string, string>> = {
   image: 'One image for webhook, sweeper and agent.',
+  csiDriver: 'What the scheduler is told of volumes that are made on demand.',
   networkPolicy: 'What may reach the pods, and what they may reach.',
   storageClass: 'The class t-storage-class. Its name is fixed: it stands in claims and templates everywhere.',
   webhook: 'The admission webhook, and the pods of its Deployment.',
@@ -186,6 +187,14 @@ export function chartValues({ image, taken }: Base): ChartValue[] {
         'volumes that exist keep theirs.',
       schema: oneOf('Delete', 'Retain'),
       fields: [['StorageClass/t-storage-class', 'reclaimPolicy']],
+    },
+    {
+      path: 'csiDriver.storageCapacity',
+      meaning:
+        'false for clusters of very many nodes: the scheduler does not look at the room that nodes have before it chooses ' +
+        'one, which takes it ever longer, and an agent gives back what does not fit. May be changed at any time.',
+      schema: BOOLEAN,
+      fields: [['CSIDriver/local.tars.io', 'spec.storageCapacity']],
     },
     {
       path: 'networkPolicy.create',

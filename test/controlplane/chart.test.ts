@@ -292,6 +292,13 @@ describe('the chart', function () {
         '.reclaimPolicy',
         'Retain',
       ],
+      [
+        'room that is not looked at',
+        { 'csiDriver.storageCapacity': false },
+        'CSIDriver/local.tars.io',
+        '.spec.storageCapacity',
+        false,
+      ],
       ['no class', { 'storageClass.create': false }, 'StorageClass/t-storage-class', '', undefined],
       [
         'no network policy',

@@ -11,6 +11,7 @@ import { cannonade, type Load, oneByOne } from './admission/load.ts';
 import { comesOut, isApproved, outcomeOf } from './admission/outcome.ts';
 import { PEPR_OBJECTS } from './admission/pepr-store.ts';
 import { reviewText } from './admission/review.ts';
+import { writeServerFiles } from './admission/server-files.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
 import type { Bar, Chart } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
@@ -128,16 +129,7 @@ function siteIn(
   folder: string,
   { plane, shipped, say }: { readonly plane: ControlPlane; readonly shipped: Shipped; readonly say: Say },
 ): Site {
-  const { patch, outcome } = outcomeOf(statefulSetText(6000));
-  const texts = {
-    cert: plane.tls.cert,
-    key: plane.tls.key,
-    patch: JSON.stringify(patch),
-    outcome: JSON.stringify(outcome),
-  };
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text);
-  const at = (name: keyof typeof texts): string => join(folder, name);
-  const files = { cert: at('cert'), key: at('key'), patch: at('patch'), outcome: at('outcome') };
+  const files = writeServerFiles(folder, plane);
   return { shipped, files, kubeconfig: plane.kubeconfig(), processor: SERVER_PROCESSOR, say };
 }
 

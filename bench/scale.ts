@@ -1,3 +1,4 @@
+import { PROVISIONER } from '../src/tars/vocabulary.ts';
 import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { Served } from '../test/controlplane/served.ts';
 import { type Bound, Trial } from './bound/trial.ts';
@@ -20,8 +21,7 @@ const CLAIMS = 10_000;
  * room of all, and would be at it for hours (docs/limitations.md).
  */
 const MOST_WITH_ROOM = 300;
-const MERGE = 'application/merge-patch+json';
-const CSI_DRIVER = '/apis/storage.k8s.io/v1/csidrivers/local.tars.io';
+const CSI_DRIVER = `/apis/storage.k8s.io/v1/csidrivers/${PROVISIONER}`;
 
 /** Whether the scheduler looks for room before it chooses a node. */
 const WAYS = { 'room looked at': true, 'room left out': false } as const;
@@ -51,7 +51,7 @@ export async function measure(options: BenchOptions, say: Say): Promise<Measured
       await agents.start(more);
       there = count;
       for (const way of waysFor(count)) {
-        await lookForRoom(served, WAYS[way]);
+        await served.patch(CSI_DRIVER, { spec: { storageCapacity: WAYS[way] } });
         const bounds: Bound[] = [];
         while (bounds.length < rounds) {
           say(`${claims} claims on ${count} nodes, ${way}`);
@@ -70,11 +70,6 @@ export async function measure(options: BenchOptions, say: Say): Promise<Measured
 
 const waysFor = (nodes: number): Way[] =>
   (Object.keys(WAYS) as Way[]).filter((way) => nodes <= MOST_WITH_ROOM || !WAYS[way]);
-
-async function lookForRoom({ plane }: Served, storageCapacity: boolean): Promise<void> {
-  const { status } = await plane.api('PATCH', CSI_DRIVER, { spec: { storageCapacity } }, MERGE);
-  if (status !== 200) throw new Error(`${CSI_DRIVER}: ${status}`);
-}
 
 /** The smallest number of nodes is what the others are set in proportion to. */
 function chartsOf(steps: readonly Step[], claims: number): Chart[] {

@@ -4,22 +4,15 @@ import { OURS } from '../frame/chart.ts';
 import { installPeer } from '../peers.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
+import { floorArgv, type ServerFiles } from './server-files.ts';
 
 export const EXPRESS = 'express, constant answer';
-
-/** Files that servers are given: certificate, key, the patch that comes out, and the StatefulSet that it leads to. */
-interface Files {
-  readonly cert: string;
-  readonly key: string;
-  readonly patch: string;
-  readonly outcome: string;
-}
 
 /** What a server is started from. */
 export interface Site {
   readonly shipped: Shipped;
   readonly kubeconfig: string;
-  readonly files: Files;
+  readonly files: ServerFiles;
   /** The processor that servers run on. */
   readonly processor: number;
   readonly say: (line: string) => void;
@@ -54,14 +47,7 @@ const floor = (name: string, file: string): Contender => ({
   name,
   paths: PATHS,
   readyPath: '/readyz',
-  argv: async ({ files }, port) => [
-    process.execPath,
-    join(import.meta.dirname, file),
-    String(port),
-    files.cert,
-    files.key,
-    files.patch,
-  ],
+  argv: async ({ files }, port) => floorArgv(file, port, files),
 });
 
 const webhook = (name: string, ...flags: readonly string[]): Contender => ({

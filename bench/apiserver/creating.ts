@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { quantile } from '../frame/statistics.ts';
 
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
+export const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 export interface Created {
   /** Milliseconds. */

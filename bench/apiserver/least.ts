@@ -1,18 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { freePorts } from '../../test/controlplane/ports.ts';
 import { waitFor } from '../../test/controlplane/wait.ts';
-import { LABEL } from '../../src/tars/vocabulary.ts';
-import { outcomeOf } from '../admission/outcome.ts';
+import { withServerLabel } from '../../scripts/generate/webhooks-matching.ts';
+import { floorArgv, writeServerFiles } from '../admission/server-files.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
-import { statefulSetText } from '../statefulset-text.ts';
 import type { Cluster } from './clusters.ts';
+import { SETS } from './creating.ts';
 import { KINDS } from './objects.ts';
 
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 /** An API server that asks the least webhook that can be written with express, for the patch that ours comes to. */
 export async function leastWebhook(name: string): Promise<Cluster> {
@@ -25,19 +24,11 @@ export async function leastWebhook(name: string): Promise<Cluster> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const texts = {
-      cert: plane.tls.cert,
-      key: plane.tls.key,
-      patch: JSON.stringify(outcomeOf(statefulSetText(6000)).patch),
-    };
-    for (const [file, text] of Object.entries(texts)) writeFileSync(join(folder, file), text);
     const [port = 0] = await freePorts(1);
-    const program = join(import.meta.dirname, '../admission/floor-express.ts');
-    const files = Object.keys(texts).map((file) => join(folder, file));
     const address = `https://127.0.0.1:${port}`;
     webhook = await MeasuredProcess.start({
       name,
-      argv: [process.execPath, program, String(port), ...files],
+      argv: floorArgv('floor-express.ts', port, writeServerFiles(folder, plane)),
       readyUrl: `${address}/readyz`,
     });
     await plane.api('POST', CONFIGURATIONS, configuration(address, plane.tls.ca));
@@ -55,7 +46,7 @@ function configuration(address: string, ca: string): object {
     name: `${name}.least.example`,
     admissionReviewVersions: ['v1'],
     clientConfig: { url: `${address}${path}`, caBundle: Buffer.from(ca).toString('base64') },
-    objectSelector: { matchExpressions: [{ key: LABEL.app, operator }] },
+    objectSelector: withServerLabel(operator),
     rules: [
       { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['statefulsets'] },
     ],

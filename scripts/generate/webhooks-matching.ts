@@ -40,6 +40,17 @@ export function hasServerLabels(set: string): string {
     .join(' && ');
 }
 
+/** Selects StatefulSets by the label that says a server's app. */
+export const withServerLabel = (operator: 'Exists' | 'DoesNotExist'): object => ({
+  matchExpressions: [{ key: LABEL.app, operator }],
+});
+
+/** A selector is content with either object, the old one or the new: without this, one that loses the label is sent twice. */
+export const NEVER_A_SERVER: MatchCondition = {
+  name: 'never-labelled',
+  expression: `[object, oldObject].all(set, set == null || !${entry('set', 'labels', LABEL.app)}.hasValue())`,
+};
+
 /** True for a StatefulSet that, by what is written in it, is ours to expand. */
 function isOptedIn(set: string, settings: Settings): string {
   const versions = TSERVER_VERSIONS.map((version) => `${TSERVER_GROUP}/${version}`);

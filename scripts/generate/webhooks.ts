@@ -15,9 +15,11 @@ import {
   isLocal,
   NAME,
   NAMESPACE_SELECTOR,
+  NEVER_A_SERVER,
   NOT_DELETING,
   optedIn,
   SYSTEM_NAMESPACE,
+  withServerLabel,
   type MatchCondition,
 } from './webhooks-matching.ts';
 
@@ -137,16 +139,6 @@ function statefulSetEntries(settings: Settings, others: AskAboutOthers): Entry[]
     },
   ];
 }
-
-/** A selector is content with either object, the old one or the new: without this, one that loses the label is sent twice. */
-const NEVER_A_SERVER: MatchCondition = {
-  name: 'never-labelled',
-  expression: `[object, oldObject].all(set, set == null || !${entry('set', 'labels', LABEL.app)}.hasValue())`,
-};
-
-const withServerLabel = (operator: 'Exists' | 'DoesNotExist'): object => ({
-  matchExpressions: [{ key: LABEL.app, operator }],
-});
 
 function tserverEntry(): Entry {
   const expression = isChanged(

@@ -412,8 +412,10 @@ describe('deploy', function () {
         const input = JSON.stringify(named('waits', set));
         const { code, stderr } = await plane.kubectl(['create', '-f', '-'], { input });
         expect(code).to.equal(1);
-        expect(stderr).to.contain(`failed calling webhook "${entry}.local.tars.io": `);
-        expect(stderr).to.match(/\/mutate\?timeout=5s.*connection refused/);
+        const webhook = `${entry}.local.tars.io`.replaceAll('.', String.raw`\.`);
+        expect(stderr).to.match(
+          new RegExp(`failed calling webhook "${webhook}": .*/mutate\\?timeout=5s.*connection refused`),
+        );
       });
     }
 

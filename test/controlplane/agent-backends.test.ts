@@ -7,7 +7,7 @@ import { flood } from '../unit/agent/backend-ground.ts';
 import { lacksCapability } from '../storage/mounted-world.ts';
 import { sha256 } from './disks.ts';
 import { type Claim, CLAIMS, claimOf, type ClaimParts, Served, type Volume, VOLUMES } from './served.ts';
-import { deviceOf, loopsBelow, loseMounts, mountFresh, mountsBelow, programs } from './storage-pools.ts';
+import { deviceOf, loopFilesBelow, loseMounts, mountFresh, mountsBelow, programs } from './storage-pools.ts';
 import { waitFor } from './wait.ts';
 
 /** Classes whose volumes have a size: what a person sees of them, from the claim to the empty trash. */
@@ -156,7 +156,7 @@ describe('volumes with a size', function () {
         const root = served.agents.root(node);
         await waitFor('the trash to be empty', () => trashOf(node).length === 0);
         expect(mountsBelow(root)).to.deep.equal([]);
-        await waitFor('the devices to be gone', () => loopsBelow(root).length === 0);
+        await waitFor('the devices to be gone', () => loopFilesBelow(root).length === 0);
         expect(existsSync(served.agents.path(node, 'default'))).to.equal(false);
         await served.agents.agent(node).idle();
         for (const source of ['pool', 'memory']) expect(room(node).promised(source)).to.equal(0);
@@ -180,7 +180,7 @@ describe('volumes with a size', function () {
       expect(deviceOf(path)).not.to.equal(pool);
       expect(readdirSync(path)).to.include('precious');
       await goes('lasting', volume);
-      await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('plain')).length === 0);
+      await waitFor('the devices to be gone', () => loopFilesBelow(served.agents.root('plain')).length === 0);
     });
 
     it('say what is wrong where they cannot be brought back, and come back when it is mended', async () => {
@@ -233,7 +233,7 @@ describe('volumes with a size', function () {
     const purged = await orphans('purge', '--yes', path);
     expect(purged).to.deep.equal({ stdout: `${path} is in the trash\n`, stderr: '', exit: 0 });
     expect(mountsBelow(served.agents.root('plain'))).to.deep.equal([]);
-    await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('plain')).length === 0);
+    await waitFor('the devices to be gone', () => loopFilesBelow(served.agents.root('plain')).length === 0);
     // What people do to the disk is seen at the next look-up, or start.
     await served.agents.stop('plain');
     await served.agents.start('plain');
@@ -274,7 +274,7 @@ describe('volumes with a size', function () {
     await waitFor('all of it to be gone', () => mountsBelow(served.agents.root('small')).length === 0, {
       timeoutMs: 120_000,
     });
-    await waitFor('the devices to be gone', () => loopsBelow(served.agents.root('small')).length === 0);
+    await waitFor('the devices to be gone', () => loopFilesBelow(served.agents.root('small')).length === 0);
   });
 
   describe('of a class that', () => {

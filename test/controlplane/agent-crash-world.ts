@@ -32,7 +32,7 @@ import {
 } from './agent-crash-objects.ts';
 import { type Claim, CLAIMS, type ClusterView, type Volume, VOLUMES } from './agent-crash-view.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { loopsBelow, loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
+import { loopFilesBelow, loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
 
 const MERGE = 'application/merge-patch+json';
 /** It covers the time that others in the same process take to come to their points. */
@@ -343,7 +343,7 @@ export class World {
   #mounts(): string[] {
     return [
       ...mountsBelow(this.root).map((point) => `mounted ${point.slice(this.root.length + 1)}`),
-      ...loopsBelow(this.root).map(() => 'a loop device'),
+      ...loopFilesBelow(this.root).map(() => 'a loop device'),
     ];
   }
 

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 import { treeLines } from './agent-crash-portrait.ts';
 import { bind, mountTmpfs, unmount, unmountBelow } from './disks.ts';
+import { loopFilesBelow } from './storage-pools.ts';
 
 const system = (file: string, ...argv: readonly string[]): string =>
   execFileSync(file, argv, { stdio: 'pipe', encoding: 'utf8' });
@@ -109,9 +110,8 @@ export class ModelDisks {
   /** What this machine has of them: mounts, and loop devices. */
   traces(): string[] {
     const mounted = pointsWithin(parseMounts(readFileSync('/proc/self/mountinfo', 'utf8')), this.#folder);
-    const devices = system('losetup', '--list', '--noheadings', '--output', 'BACK-FILE').split('\n');
-    const own = devices.filter((file) => file.includes(this.#folder)).map((file) => `loop device of ${file}`);
-    return [...mounted, ...own].toSorted();
+    const devices = loopFilesBelow(this.#folder).map((file) => `loop device of ${file}`);
+    return [...mounted, ...devices].toSorted();
   }
 
   remove(): void {

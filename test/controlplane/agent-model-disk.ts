@@ -5,6 +5,7 @@ import type { LedgerEntry } from '../../src/agent/ledger-entry.ts';
 import { type Mount, parseMounts, within } from '../../src/agent/os/mounts.ts';
 import { volumeHash } from '../../src/agent/volume-hash.ts';
 import { treeLines } from './agent-crash-portrait.ts';
+import { loopFilesBelow } from './storage-pools.ts';
 
 /** A directory of a volume, or what is mounted over it. */
 interface DirectorySeen {
@@ -44,23 +45,6 @@ function memoryOf({ type, point }: Mount): number {
   if (type !== 'tmpfs') return 0;
   const { blocks, bsize } = statfsSync(point);
   return blocks * bsize;
-}
-
-/** The loop devices that show a file below that directory, by the file. */
-function loopFilesBelow(directory: string): string[] {
-  const files = readdirSync('/sys/block')
-    .filter((name) => name.startsWith('loop'))
-    .map((name) => textOf(`/sys/block/${name}/loop/backing_file`));
-  return files.filter((file) => file.startsWith(`${directory}/`));
-}
-
-/** Nothing for a device that shows no file, or does not any more. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return '';
-  }
 }
 
 /** What btrfs numbers the top directory of every subvolume with. */

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 import { storagePrograms } from '../storage/programs.ts';
@@ -42,12 +50,24 @@ export function makeRemovable(path: string): void {
   if (existsSync(path)) run('chattr', '-i', path);
 }
 
-/** The loop devices that show a file below the root. */
-export function loopsBelow(root: string): string[] {
-  const { loopdevices: all } = JSON.parse(
-    run('losetup', '--list', '--json', '--output', 'NAME,BACK-FILE') || '{"loopdevices":[]}',
-  ) as { loopdevices: readonly { name: string; 'back-file': string }[] };
-  return all.filter((device) => device['back-file'].startsWith(`${root}/`)).map(({ name }) => name);
+/**
+ * The files below a directory that loop devices show, one for each device. The kernel is asked itself: losetup is a
+ * process for each look, and names no file for a device that is just being detached.
+ */
+export function loopFilesBelow(directory: string): string[] {
+  const files = readdirSync('/sys/block')
+    .filter((name) => name.startsWith('loop'))
+    .map((name) => textOf(`/sys/block/${name}/loop/backing_file`));
+  return files.filter((file) => file.startsWith(`${directory}/`));
+}
+
+/** Nothing for a device that shows no file, or does not any more. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** Whose filesystem is at a path: another one than the pool's where a volume is mounted. */

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -53,40 +53,37 @@ function named({ path, contents }: OutputFile): Bundle['files'][number] {
 }
 
 const CLIENT_NODE = /[/\\]node_modules[/\\]@kubernetes[/\\]client-node[/\\]/;
-/** The namespace of what stands in undici's place. */
-const NO_UNDICI = 'no-undici';
-/** What client-node takes from undici, for whoever makes its calls after all. */
-const UNDICI = `
+/** The namespace of what stands in the place of whatever makes client-node's calls. */
+const NO_CALLS = 'no-calls';
+/** What its configuration takes from those, for whoever makes its calls after all. */
+const ABSENT = `
 class Absent {
   constructor() {
     throw new Error('the calls of @kubernetes/client-node are not in the bundle; use src/cluster/api-writer.ts');
   }
 }
-export { Absent as Agent, Absent as ProxyAgent };
+export { Absent as Agent, Absent as ProxyAgent, Absent as ServerConfiguration };
 export const fetch = () => new Absent();
+export const createConfiguration = () => new Absent();
 `;
 
 /**
- * Only what is used of client-node, which is how to find the API server and who we are there. It does not say itself
- * that the rest may be left out; the one effect of loading it is to mend Node 18. Its calls, and with them its models
- * and undici, have no place in a node agent's memory: ours are src/cluster/api-request.ts.
+ * Of client-node only its configuration, which is how to find the API server and who we are there; the rest of its
+ * index is left out, and with it what mends Node 18. Its calls, and with them a thousand models and undici, have no
+ * place in a node agent's memory: ours are src/cluster/api-request.ts.
  */
 const clientNodeInParts: Plugin = {
   name: 'client-node-in-parts',
   setup(esbuild) {
-    esbuild.onResolve(
-      { filter: /^@kubernetes\/client-node$|^\./ },
-      async ({ path, importer, kind, resolveDir, pluginData }) => {
-        // Asked by itself, just below.
-        if (pluginData === clientNodeInParts) return undefined;
-        if (path.startsWith('.') && !CLIENT_NODE.test(importer)) return undefined;
-        const resolved = await esbuild.resolve(path, { kind, resolveDir, pluginData: clientNodeInParts });
-        return { ...resolved, sideEffects: false };
-      },
+    esbuild.onResolve({ filter: /^@kubernetes\/client-node$/ }, async ({ path, pluginData, ...from }) => {
+      // Asked by itself, just below.
+      if (pluginData === clientNodeInParts) return undefined;
+      const index = await esbuild.resolve(path, { ...from, pluginData: clientNodeInParts });
+      return { ...index, path: join(dirname(index.path), 'config.js') };
+    });
+    esbuild.onResolve({ filter: /^(undici|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
+      CLIENT_NODE.test(importer) ? { path, namespace: NO_CALLS, sideEffects: false } : undefined,
     );
-    esbuild.onResolve({ filter: /^undici$/ }, ({ path, importer }) =>
-      CLIENT_NODE.test(importer) ? { path, namespace: NO_UNDICI, sideEffects: false } : undefined,
-    );
-    esbuild.onLoad({ filter: /^/, namespace: NO_UNDICI }, () => ({ contents: UNDICI }));
+    esbuild.onLoad({ filter: /^/, namespace: NO_CALLS }, () => ({ contents: ABSENT }));
   },
 };

@@ -14,8 +14,8 @@ export interface Result {
   readonly before: string | undefined;
   /** In words; undefined where all is well. */
   readonly fault: string | undefined;
-  /** How many effects its first life had, as far as they count. */
-  readonly effects: number;
+  /** In words, the effects that its first life had, as far as they count: the first one is number 1. */
+  readonly effects: readonly string[];
 }
 
 /** One of the points, with its world and what has become of it. */
@@ -67,8 +67,8 @@ async function prepare(site: Site, point: Point): Promise<Run> {
 function resultOf({ point, before, fault, world }: Run): Result {
   // Of the first life: later ones count from their start.
   const [, firstLife = ''] = world.lastWords(Infinity).split('# started\n');
-  const numbers = [...firstLife.matchAll(/^(\d+) /gm)].map(([, digits]) => Number(digits));
-  return { point, before, fault, effects: Math.max(0, ...numbers) };
+  const effects = [...firstLife.matchAll(/^\d+ (.*)$/gm)].map(([, words = '']) => words);
+  return { point, before, fault, effects };
 }
 
 class Batch {

@@ -1,13 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
 import { storagePrograms } from '../storage/programs.ts';
@@ -55,9 +47,9 @@ export function makeRemovable(path: string): void {
  * process for each look, and names no file for a device that is just being detached.
  */
 export function loopFilesBelow(directory: string): string[] {
-  const files = readdirSync('/sys/block')
-    .filter((name) => name.startsWith('loop'))
-    .map((name) => textOf(`/sys/block/${name}/loop/backing_file`));
+  // Only devices with something in them stand there, and of loop devices there are hundreds.
+  const names = readFileSync('/proc/partitions', 'utf8').match(/\bloop\d+$/gm) ?? [];
+  const files = names.map((name) => textOf(`/sys/block/${name}/loop/backing_file`));
   return files.filter((file) => file.startsWith(`${directory}/`));
 }
 

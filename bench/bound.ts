@@ -1,6 +1,7 @@
 import { BACKENDS } from '../src/tars/class-parameters.ts';
 import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { type GroundOptions, openGround } from './bound/ground.ts';
+import { FLOOR } from './bound/objects.ts';
 import { type Bound, Trial } from './bound/trial.ts';
 import { perClaimText, type Requests, total } from './cluster/requests.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
@@ -16,7 +17,6 @@ import { inTurn } from './frame/turns.ts';
  * beforehand is not in its time, and ours are made from nothing.
  */
 
-const FLOOR = 'made by hand beforehand';
 const REPLICAS = [50, 200, 1000];
 const MAX_PODS_A_NODE = 100;
 const FEW_NODES = 10;
@@ -105,14 +105,14 @@ async function measureSituation(
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const served = await openGround({ way, backend, nodes });
   try {
-    const trial = await Trial.start(served, nodes);
+    const trial = await Trial.start(served);
     const all: Trials[] = [];
     for (const each of replicas) {
       const name = `${each} replicas, ${kind}`;
       say(name);
       const bounds = await inTurn(
         [
-          { name: FLOOR, measure: () => trial.handMade(each) },
+          { name: FLOOR, measure: () => trial.handMade(each, nodes) },
           { name: OURS, measure: () => trial.ours(each) },
         ],
         roundsFor(each, options),

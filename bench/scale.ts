@@ -1,6 +1,7 @@
 import { PROVISIONER } from '../src/tars/vocabulary.ts';
 import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { Served } from '../test/controlplane/served.ts';
+import { FLOOR, handMadeClass } from './bound/objects.ts';
 import { type Bound, Trial } from './bound/trial.ts';
 import { total } from './cluster/requests.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
@@ -11,7 +12,7 @@ import { AgentProcesses } from './scale/agent-processes.ts';
 
 /**
  * The same number of claims on ever more nodes, each with an agent: what a claim costs must not grow with the nodes that
- * it has nothing to do with.
+ * it has nothing to do with. The control plane itself takes longer with more of them, as volumes made by hand show.
  */
 
 const NODES = [100, 300, 1000];
@@ -23,12 +24,23 @@ const CLAIMS = 10_000;
 const MOST_WITH_ROOM = 300;
 const CSI_DRIVER = `/apis/storage.k8s.io/v1/csidrivers/${PROVISIONER}`;
 
-/** Whether the scheduler looks for room before it chooses a node. */
-const WAYS = { 'room looked at': true, 'room left out': false } as const;
-type Way = keyof typeof WAYS;
+interface Way {
+  readonly name: string;
+  /** Whether the scheduler looks for room before it chooses a node. */
+  readonly looksForRoom: boolean;
+  readonly bind: (trial: Trial, claims: number, nodes: readonly string[]) => Promise<Bound>;
+}
+
+const ours: Way['bind'] = (trial, claims) => trial.ours(claims);
+const WAYS: readonly Way[] = [
+  { name: 'room looked at', looksForRoom: true, bind: ours },
+  { name: 'room left out', looksForRoom: false, bind: ours },
+  // What grows here grows with no product at all.
+  { name: FLOOR, looksForRoom: false, bind: (trial, claims, nodes) => trial.handMade(claims, nodes) },
+];
 
 interface Step {
-  readonly way: Way;
+  readonly way: string;
   readonly nodes: number;
   readonly bounds: readonly Bound[];
 }
@@ -41,23 +53,25 @@ export async function measure(options: BenchOptions, say: Say): Promise<Measured
   const served = await Served.start({ nodes: [], asksForRoom: true });
   const agents = new AgentProcesses(served.plane.kubeconfig());
   try {
-    const trial = await Trial.start(served, []);
+    await served.installed.apply([handMadeClass]);
+    const trial = await Trial.start(served);
     const steps: Step[] = [];
     let there = 0;
     for (const count of counts) {
       say(`${count} nodes`);
-      const more = Array.from({ length: count - there }, (_, index) => `node-${there + index + 1}`);
+      const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
+      const more = nodes.slice(there);
       await inBatches(more, (node) => served.plane.addNodes([node]));
       await agents.start(more);
       there = count;
-      for (const way of waysFor(count)) {
-        await served.patch(CSI_DRIVER, { spec: { storageCapacity: WAYS[way] } });
+      for (const { name, looksForRoom, bind } of waysFor(count)) {
+        await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
         const bounds: Bound[] = [];
         while (bounds.length < rounds) {
-          say(`${claims} claims on ${count} nodes, ${way}`);
-          bounds.push(await trial.ours(claims));
+          say(`${claims} claims on ${count} nodes, ${name}`);
+          bounds.push(await bind(trial, claims, nodes));
         }
-        steps.push({ way, nodes: count, bounds });
+        steps.push({ way: name, nodes: count, bounds });
       }
     }
     await trial.stop();
@@ -69,7 +83,7 @@ export async function measure(options: BenchOptions, say: Say): Promise<Measured
 }
 
 const waysFor = (nodes: number): Way[] =>
-  (Object.keys(WAYS) as Way[]).filter((way) => nodes <= MOST_WITH_ROOM || !WAYS[way]);
+  WAYS.filter(({ looksForRoom }) => nodes <= MOST_WITH_ROOM || !looksForRoom);
 
 /** The smallest number of nodes is what the others are set in proportion to. */
 function chartsOf(steps: readonly Step[], claims: number): Chart[] {
@@ -84,10 +98,12 @@ function chartsOf(steps: readonly Step[], claims: number): Chart[] {
     isLessBetter: true,
     ...(steps[0] ? { floor: nameOf(steps[0]) } : {}),
     groups: Object.entries(values).flatMap(([name, valueOf]) =>
-      Object.entries(Object.groupBy(steps, ({ way }) => way)).map(([way, those]) => ({
+      WAYS.map(({ name: way }) => ({
         name: [name, way].filter(Boolean).join(', '),
-        bars: those.map((step) => ({ name: nameOf(step), figure: figureOf(step.bounds.map(valueOf)) })),
-      })),
+        bars: steps
+          .filter((step) => step.way === way)
+          .map((step) => ({ name: nameOf(step), figure: figureOf(step.bounds.map(valueOf)) })),
+      })).filter(({ bars }) => bars.length > 0),
     ),
   });
   const within =

@@ -1,6 +1,8 @@
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 
-/** The class of volumes that people make by hand, beforehand. */
+/** What ours are set beside: as many volumes as there are claims, there before anybody asks. */
+export const FLOOR = 'made by hand beforehand';
+/** The class of those. */
 export const HAND_MADE = 'hand-made';
 
 export const handMadeClass = {

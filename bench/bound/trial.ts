@@ -21,29 +21,26 @@ const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 /** Makes StatefulSets in one cluster and looks when their claims are bound; everything is gone before the next. */
 export class Trial {
   readonly #served: Served;
-  readonly #nodes: readonly string[];
   readonly #claims: Counting;
   readonly #pods: Counting;
   readonly #volumes: Counting;
   #runs = 0;
 
-  static async start(served: Served, nodes: readonly string[]): Promise<Trial> {
+  static async start(served: Served): Promise<Trial> {
     const kubeconfig = served.plane.kubeconfig();
     const [claims, pods, volumes] = await Promise.all([
       Counting.start(kubeconfig, CLAIMS, phaseIs('Bound')),
       Counting.start(kubeconfig, PODS, phaseIs('Running')),
       Counting.start(kubeconfig, VOLUMES, phaseIs('Available')),
     ]);
-    return new Trial(served, nodes, { claims, pods, volumes });
+    return new Trial(served, { claims, pods, volumes });
   }
 
   private constructor(
     served: Served,
-    nodes: readonly string[],
     { claims, pods, volumes }: Record<'claims' | 'pods' | 'volumes', Counting>,
   ) {
     this.#served = served;
-    this.#nodes = nodes;
     this.#claims = claims;
     this.#pods = pods;
     this.#volumes = volumes;
@@ -53,12 +50,12 @@ export class Trial {
     await Promise.all([this.#claims, this.#pods, this.#volumes].map((counting) => counting.stop()));
   }
 
-  /** With volumes that were made beforehand: what binding alone costs. */
-  async handMade(replicas: number): Promise<Bound> {
+  /** With volumes that were made beforehand, on each node as many: what binding alone costs. */
+  async handMade(replicas: number, nodes: readonly string[]): Promise<Bound> {
     const run = ++this.#runs;
     const names = Array.from({ length: replicas }, (_, index) => `hand-made-${run}-${index}`);
     await inBatches(names, async (name, index) => {
-      const node = this.#nodes[index % this.#nodes.length] ?? '';
+      const node = nodes[index % nodes.length] ?? '';
       await this.#served.create(VOLUMES, handMadeVolume(name, node));
     });
     await this.#volumes.reach(replicas, timeoutFor(replicas));

@@ -17,7 +17,7 @@ export interface HeartbeatOptions extends LeaseAddress {
   readonly labels?: Readonly<Record<string, string>>;
   /** Asked each time. */
   readonly annotations?: () => Readonly<Record<string, string>>;
-  /** About how often; 10 s where nothing is said. */
+  /** About how often; 30 s where nothing is said. */
   readonly everyMs?: number;
   readonly observer?: Partial<HeartbeatObserver>;
   readonly clock?: Clock;
@@ -25,7 +25,8 @@ export interface HeartbeatOptions extends LeaseAddress {
   readonly wallClock?: () => Date;
 }
 
-const EVERY_MS = 10_000;
+/** Silence counts after minutes only, and a thousand nodes that beat as often as kubelets do are a load by themselves. */
+const EVERY_MS = 30_000;
 const BACKOFF_BASE_MS = 1000;
 /** A Lease that is older than that many beats is a dead one, says its duration. */
 const BEATS_TO_DEATH = 4;

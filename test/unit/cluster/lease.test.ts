@@ -49,32 +49,32 @@ describe('heartbeat', () => {
 
   it('makes the lease, and keeps it fresh', async () => {
     heart.start();
-    await waits(10_000);
+    await waits(30_000);
     expect(store.objects.get(LEASE)).to.deep.include({
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      spec: { holderIdentity: 'node-1', leaseDurationSeconds: 40, renewTime: '2026-03-01T10:00:00.120000Z' },
+      spec: { holderIdentity: 'node-1', leaseDurationSeconds: 120, renewTime: '2026-03-01T10:00:00.120000Z' },
     });
-    now = new Date('2026-03-01T10:00:10Z');
-    clock.advance(10_000);
-    await waits(10_000);
+    now = new Date('2026-03-01T10:00:30Z');
+    clock.advance(30_000);
+    await waits(30_000);
     await eventually('the second beat', () => beats === 2);
     const { metadata, spec } = store.objects.get(LEASE)! as Record<string, object>;
-    expect(spec).to.include({ renewTime: '2026-03-01T10:00:10.000000Z' });
+    expect(spec).to.include({ renewTime: '2026-03-01T10:00:30.000000Z' });
     expect(metadata).to.deep.include({ labels: { role: 'agent' }, annotations: { beats: '1' } });
     expect(effects).to.deep.equal([]);
   });
 
   it('makes it again when it is gone, and leaves what others put in it', async () => {
     heart.start();
-    await waits(10_000);
+    await waits(30_000);
     store.objects.delete(LEASE);
-    clock.advance(10_000);
+    clock.advance(30_000);
     await eventually('the second beat', () => beats === 2);
     const lease = store.objects.get(LEASE)! as { metadata: { labels: object } };
     store.put(LEASE, { ...lease, metadata: { ...lease.metadata, labels: { team: 'x' } } });
-    await waits(10_000);
-    clock.advance(10_000);
+    await waits(30_000);
+    clock.advance(30_000);
     await eventually('the third beat', () => beats === 3);
     expect(store.objects.get(LEASE)).to.have.deep.nested.property('metadata.labels', {
       team: 'x',
@@ -93,7 +93,7 @@ describe('heartbeat', () => {
     await waits(30_000);
     store.intercept = () => undefined;
     clock.advance(30_000);
-    await waits(10_000);
+    await waits(30_000);
     expect(failed).to.deep.equal(['500 no', '500 no', '429 slow']);
     expect(beats).to.equal(1);
   });

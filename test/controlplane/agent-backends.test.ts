@@ -4,10 +4,11 @@ import { expect } from 'chai';
 import { tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { flood } from '../unit/agent/backend-ground.ts';
+import { loopFilesBelow } from '../storage/loop-files.ts';
 import { lacksCapability } from '../storage/mounted-world.ts';
 import { sha256 } from './disks.ts';
 import { type Claim, CLAIMS, claimOf, type ClaimParts, Served, type Volume, VOLUMES } from './served.ts';
-import { deviceOf, loopFilesBelow, loseMounts, mountFresh, mountsBelow, programs } from './storage-pools.ts';
+import { deviceOf, loseMounts, mountFresh, mountsBelow, programs } from './storage-pools.ts';
 import { waitFor } from './wait.ts';
 
 /** Classes whose volumes have a size: what a person sees of them, from the claim to the empty trash. */

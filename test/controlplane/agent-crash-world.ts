@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Directory } from '../../src/agent/os/directory.ts';
 import { initPool } from '../../src/agent/pool-init.ts';
+import { loopFilesBelow } from '../storage/loop-files.ts';
 import type { KubeObject } from './api.ts';
 import type { AgentPlan } from './agent-crash-plan.ts';
 import {
@@ -32,7 +33,7 @@ import {
 } from './agent-crash-objects.ts';
 import { type Claim, CLAIMS, type ClusterView, type Volume, VOLUMES } from './agent-crash-view.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { loopFilesBelow, loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
+import { loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
 
 const MERGE = 'application/merge-patch+json';
 /** It covers the time that others in the same process take to come to their points. */

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseMounts, pointsWithin } from '../../src/agent/os/mounts.ts';
+import { loopFilesBelow } from '../storage/loop-files.ts';
 import { treeLines } from './agent-crash-portrait.ts';
 import { bind, mountTmpfs, unmount, unmountBelow } from './disks.ts';
-import { loopFilesBelow } from './storage-pools.ts';
 
 const system = (file: string, ...argv: readonly string[]): string =>
   execFileSync(file, argv, { stdio: 'pipe', encoding: 'utf8' });

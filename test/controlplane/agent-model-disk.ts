@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LedgerEntry } from '../../src/agent/ledger-entry.ts';
 import { type Mount, parseMounts, within } from '../../src/agent/os/mounts.ts';
 import { volumeHash } from '../../src/agent/volume-hash.ts';
+import { loopFilesBelow } from '../storage/loop-files.ts';
 import { treeLines } from './agent-crash-portrait.ts';
-import { loopFilesBelow } from './storage-pools.ts';
 
 /** A directory of a volume, or what is mounted over it. */
 interface DirectorySeen {

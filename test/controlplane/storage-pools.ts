@@ -42,25 +42,5 @@ export function makeRemovable(path: string): void {
   if (existsSync(path)) run('chattr', '-i', path);
 }
 
-/**
- * The files below a directory that loop devices show, one for each device. The kernel is asked itself: losetup is a
- * process for each look, and names no file for a device that is just being detached.
- */
-export function loopFilesBelow(directory: string): string[] {
-  // Only devices with something in them stand there, and of loop devices there are hundreds.
-  const names = readFileSync('/proc/partitions', 'utf8').match(/\bloop\d+$/gm) ?? [];
-  const files = names.map((name) => textOf(`/sys/block/${name}/loop/backing_file`));
-  return files.filter((file) => file.startsWith(`${directory}/`));
-}
-
-/** Nothing for a device that shows no file, or does not any more. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
 /** Whose filesystem is at a path: another one than the pool's where a volume is mounted. */
 export const deviceOf = (path: string): number => statSync(path).dev;

@@ -6,6 +6,7 @@ import type { Kit } from '../../src/agent/backends/backend.ts';
 import { Tools } from '../../src/agent/os/tools.ts';
 import type { BeforeEffect } from '../../src/cluster/effect.ts';
 import type { World } from '../unit/agent/disk-world.ts';
+import { loopFilesBelow } from './loop-files.ts';
 import { storagePrograms } from './programs.ts';
 
 /** What a backend is made from in a world, with programs that this machine need not have. */
@@ -20,12 +21,7 @@ export function unmountAll(world: World): void {
 }
 
 /** The loop devices that show files in this world, by the path of the file. */
-export function loopDevices(world: World): string[] {
-  const printed = execFileSync('losetup', ['--list', '--noheadings', '--raw', '--output', 'BACK-FILE'], {
-    encoding: 'utf8',
-  });
-  return printed.split('\n').filter((file) => file.startsWith(world.folder));
-}
+export const loopDevices = (world: World): string[] => loopFilesBelow(world.folder);
 
 /** True where this process lacks the capability with this number; see capabilities(7). */
 export function lacksCapability(bit: number): boolean {

@@ -19,7 +19,7 @@ LABEL org.opencontainers.image.title="t-local-volume" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production
-ENV NODE_OPTIONS="--max-semi-space-size=4 --v8-pool-size=1"
+ENV NODE_OPTIONS="--max-semi-space-size=8 --v8-pool-size=1"
 ENV MALLOC_ARENA_MAX=2
 USER 65532:65532
 WORKDIR /

@@ -30,7 +30,7 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
   const pace = { warmUp: 1, counted: rounds ?? (quick ? 1 : 5) };
   const flatOut = { clients: CLIENTS, seconds: quick ? 1 : 3 };
   const steady = { ...flatOut, seconds: quick ? 1 : 5, rate: RATE };
-  say('four API servers');
+  say('API servers');
   const clusters = await startClusters();
   try {
     const trials: Trial[] = [];

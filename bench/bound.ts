@@ -105,7 +105,7 @@ async function measureSituation(
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const served = await openGround({ way, backend, nodes });
   try {
-    const trial = await Trial.start(served);
+    const trial = await Trial.start(served, say);
     const all: Trials[] = [];
     for (const each of replicas) {
       const name = `${each} replicas, ${kind}`;

@@ -47,7 +47,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   apiserver: {
     about: 'creates of StatefulSets through API servers with and without the product',
-    takes: '6 min',
+    takes: '10 min',
     load: () => import('./apiserver.ts'),
   },
   scale: {

@@ -4,8 +4,9 @@ import { OURS } from '../frame/chart.ts';
 import { installPeer } from '../peers.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
-import { floorArgv, type ServerFiles } from './server-files.ts';
+import { floorArgv, type FloorProgram, type ServerFiles } from './server-files.ts';
 
+export const HTTPS = 'https, constant answer';
 export const EXPRESS = 'express, constant answer';
 
 /** What a server is started from. */
@@ -43,11 +44,11 @@ export interface Serving {
 
 const PATHS: Paths = { mutate: '/mutate', validate: '/validate' };
 
-const floor = (name: string, file: string): Contender => ({
+const floor = (name: string, program: FloorProgram): Contender => ({
   name,
   paths: PATHS,
   readyPath: '/readyz',
-  argv: async ({ files }, port) => floorArgv(file, port, files),
+  argv: async ({ files }, port) => floorArgv(program, port, files),
 });
 
 const webhook = (name: string, ...flags: readonly string[]): Contender => ({
@@ -89,7 +90,7 @@ const pepr = (version: string): Contender => ({
 });
 
 export const CONTENDERS: readonly Contender[] = [
-  floor('https, constant answer', 'floor-https.ts'),
+  floor(HTTPS, 'floor-https.ts'),
   floor(EXPRESS, 'floor-express.ts'),
   webhook(OURS),
   // Unless the image says otherwise, Node lets its young generation grow under load, and the memory of the process with it.

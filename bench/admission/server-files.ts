@@ -28,9 +28,12 @@ export function writeServerFiles(folder: string, { tls }: ControlPlane): ServerF
   };
 }
 
-/** How a server with a constant answer is started, one of the programs beside this file. */
+/** Beside this file. */
+export type FloorProgram = 'floor-https.ts' | 'floor-express.ts';
+
+/** How a server with a constant answer is started. */
 export function floorArgv(
-  program: string,
+  program: FloorProgram,
   port: number,
   { cert, key, patch }: ServerFiles,
 ): [string, ...string[]] {

@@ -1,5 +1,6 @@
 import { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { Installed } from '../../test/controlplane/installed.ts';
+import { EXPRESS, HTTPS } from '../admission/contenders.ts';
 import { TSERVER } from '../tserver.ts';
 import { leastWebhook } from './least.ts';
 
@@ -16,7 +17,7 @@ const VALIDATING = ['ValidatingWebhookConfiguration'];
 const POLICIES = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'];
 
 /**
- * The same API server with nothing before it, with the least webhook that there can be, with ours that changes, and with
+ * The same API server with nothing before it, with the least webhooks that there can be, with ours that changes, and with
  * all that deploy/ has.
  */
 export async function startClusters(): Promise<Cluster[]> {
@@ -24,7 +25,8 @@ export async function startClusters(): Promise<Cluster[]> {
   try {
     const bare = await ControlPlane.start();
     clusters.push({ name: WITHOUT, plane: bare, stop: () => bare.stop() });
-    clusters.push(await leastWebhook('least webhook, constant answer'));
+    clusters.push(await leastWebhook(HTTPS, 'floor-https.ts'));
+    clusters.push(await leastWebhook(EXPRESS, 'floor-express.ts'));
     clusters.push(await installed('mutating webhook', [...VALIDATING, ...POLICIES]));
     clusters.push(await installed('both webhooks and the policies', []));
     return clusters;

@@ -14,7 +14,7 @@ export const RUNTIME_CONFIG = {
     'NODE_ENV=production',
     // Servers rest most of the time: better that they clean up often than that they hold on to what a burst took. The agent,
     // which is on every node, is told less in its DaemonSet. `npm run bench -- memory` and `admission` show what it gives.
-    'NODE_OPTIONS=--max-semi-space-size=4 --v8-pool-size=1',
+    'NODE_OPTIONS=--max-semi-space-size=8 --v8-pool-size=1',
     'MALLOC_ARENA_MAX=2',
   ],
   Entrypoint: ENTRYPOINT,

@@ -7,6 +7,7 @@ import express, {
 } from 'express';
 import { reviewOf, type Answer } from './answer.ts';
 import { readJson } from './body.ts';
+import { Cohort } from './cohort.ts';
 import { objectName } from './denial.ts';
 import type { AdmissionDeps, Log } from './deps.ts';
 import { failer, limitArrival } from './failure.ts';
@@ -63,12 +64,15 @@ export function createApp(options: AppOptions): Express {
 }
 
 function reviewHandler(webhook: Webhook, { deps, observer }: AppOptions): RequestHandler {
+  const cohort = new Cohort();
   return async (request, response) => {
-    const review = parseReview(await readJson(request));
+    const review = parseReview(await readJson(request, cohort));
     response.locals.uid = review.uid;
     const answer = await WEBHOOKS[webhook](review, deps);
     sendJson(response, 200, reviewOf(answer.response));
     const seconds = secondsOf(response);
+    // All are answered before any is noted down.
+    await cohort.keepStep();
     observer.answered(webhook, review, answer, seconds);
     logAnswer(deps.log, webhook, review, answer, seconds);
   };

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Cohort } from './cohort.ts';
 import { HttpError } from './http-error.ts';
 
 /** The API server takes 3 MB, and a review of an update holds two objects of that size at most. */
@@ -7,12 +8,13 @@ const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The JSON of a request's body, however deep: whoever walks it looks at its depth first, as read.ts does.
- * What can be refused by its headers is refused before a byte is read.
+ * What can be refused by its headers is refused before a byte is read; what was read is parsed with its cohort.
  * @throws HttpError with 400, 408, 413 or 415.
  */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJson(request: IncomingMessage, cohort: Cohort): Promise<unknown> {
   checkHeaders(request);
   const body = await readBytes(request);
+  await cohort.join(body.length);
   try {
     return JSON.parse(UTF_8.decode(body));
   } catch (error) {

@@ -79,7 +79,7 @@ describe('the archive of the image', function () {
       User: '65532:65532',
       Env: [
         'NODE_ENV=production',
-        'NODE_OPTIONS=--max-semi-space-size=4 --v8-pool-size=1',
+        'NODE_OPTIONS=--max-semi-space-size=8 --v8-pool-size=1',
         'MALLOC_ARENA_MAX=2',
       ],
       Entrypoint: ['/usr/local/bin/node', '/app/tlv.mjs'],

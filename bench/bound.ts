@@ -34,10 +34,10 @@ interface Trials {
   readonly bounds: ReadonlyMap<string, readonly Bound[]>;
 }
 
-export async function measure(options: BenchOptions, say: Say): Promise<Measured> {
+export async function measure(options: BenchOptions, say: Say, detail: Say): Promise<Measured> {
   const trials: Trials[] = [];
   for (const situation of situationsFor(options))
-    trials.push(...(await measureSituation(situation, options, say)));
+    trials.push(...(await measureSituation(situation, options, { say, detail })));
   const chart = (
     title: string,
     unit: string,
@@ -98,14 +98,14 @@ function situationsFor({ quick, replicas, backends, nodes }: BenchOptions): Situ
 async function measureSituation(
   { way, backend, nodes: count, replicas }: Situation,
   options: BenchOptions,
-  say: Say,
+  { say, detail }: { readonly say: Say; readonly detail: Say },
 ): Promise<Trials[]> {
   const kind = way === 'per-node' ? 'per node' : `on demand${backend === 'directory' ? '' : `, ${backend}`}`;
   say(`${kind}: a control plane with ${count} nodes`);
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const served = await openGround({ way, backend, nodes });
   try {
-    const trial = await Trial.start(served, say);
+    const trial = await Trial.start(served, detail);
     const all: Trials[] = [];
     for (const each of replicas) {
       const name = `${each} replicas, ${kind}`;

@@ -126,7 +126,11 @@ async function runBench(name: string): Promise<void> {
     const machine = thisMachine();
     if (machine.load > 1)
       console.error(`bench ${name}: load average ${machine.load}: something else runs here`);
-    const measured = await measure(options, (line) => progress.stage(line));
+    const measured = await measure(
+      options,
+      (line) => progress.stage(line),
+      (text) => progress.detail(text),
+    );
     const date = new Date().toISOString().slice(0, 10);
     const result: Result = { bench: name, command: commandText(name), date, machine, ...measured };
     const files = writeResult(result, folder);

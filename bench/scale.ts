@@ -48,7 +48,7 @@ interface Step {
   readonly bounds: readonly Bound[];
 }
 
-export async function measure(options: BenchOptions, say: Say): Promise<Measured> {
+export async function measure(options: BenchOptions, say: Say, detail: Say): Promise<Measured> {
   const { quick, rounds = 1, replicas, nodes: wanted } = options;
   const counts = wanted ?? (quick ? [3, 6] : NODES);
   const claims = replicas?.[0] ?? (quick ? 50 : CLAIMS);
@@ -57,7 +57,7 @@ export async function measure(options: BenchOptions, say: Say): Promise<Measured
   const agents = new AgentProcesses(served.plane.kubeconfig());
   try {
     await served.installed.apply([handMadeClass]);
-    const trial = await Trial.start(served, say);
+    const trial = await Trial.start(served, detail);
     const steps: Step[] = [];
     let there = 0;
     for (const count of counts) {

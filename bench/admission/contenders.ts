@@ -4,10 +4,7 @@ import { OURS } from '../frame/chart.ts';
 import { installPeer } from '../peers.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
-import { floorArgv, type FloorProgram, type ServerFiles } from './server-files.ts';
-
-export const HTTPS = 'https, constant answer';
-export const EXPRESS = 'express, constant answer';
+import { EXPRESS, type Floor, floorArgv, HTTPS, type ServerFiles } from './server-files.ts';
 
 /** What a server is started from. */
 export interface Site {
@@ -44,11 +41,11 @@ export interface Serving {
 
 const PATHS: Paths = { mutate: '/mutate', validate: '/validate' };
 
-const floor = (name: string, program: FloorProgram): Contender => ({
+const floor = (name: Floor): Contender => ({
   name,
   paths: PATHS,
   readyPath: '/readyz',
-  argv: async ({ files }, port) => floorArgv(program, port, files),
+  argv: async ({ files }, port) => floorArgv(name, port, files),
 });
 
 const webhook = (name: string, ...flags: readonly string[]): Contender => ({
@@ -90,8 +87,8 @@ const pepr = (version: string): Contender => ({
 });
 
 export const CONTENDERS: readonly Contender[] = [
-  floor(HTTPS, 'floor-https.ts'),
-  floor(EXPRESS, 'floor-express.ts'),
+  floor(HTTPS),
+  floor(EXPRESS),
   webhook(OURS),
   // Unless the image says otherwise, Node lets its young generation grow under load, and the memory of the process with it.
   webhook(`${OURS}, semi-space of 16 MB`, '--max-semi-space-size=16'),

@@ -28,14 +28,17 @@ export function writeServerFiles(folder: string, { tls }: ControlPlane): ServerF
   };
 }
 
-/** Beside this file. */
-export type FloorProgram = 'floor-https.ts' | 'floor-express.ts';
+export const HTTPS = 'https, constant answer';
+export const EXPRESS = 'express, constant answer';
+/** The programs beside this file that always answer the same. */
+const PROGRAMS = { [HTTPS]: 'floor-https.ts', [EXPRESS]: 'floor-express.ts' } as const;
+export type Floor = keyof typeof PROGRAMS;
 
-/** How a server with a constant answer is started. */
+/** How one of them is started. */
 export function floorArgv(
-  program: FloorProgram,
+  floor: Floor,
   port: number,
   { cert, key, patch }: ServerFiles,
 ): [string, ...string[]] {
-  return [process.execPath, join(import.meta.dirname, program), String(port), cert, key, patch];
+  return [process.execPath, join(import.meta.dirname, PROGRAMS[floor]), String(port), cert, key, patch];
 }

@@ -1,6 +1,6 @@
 import { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { Installed } from '../../test/controlplane/installed.ts';
-import { EXPRESS, HTTPS } from '../admission/contenders.ts';
+import { EXPRESS, HTTPS } from '../admission/server-files.ts';
 import { TSERVER } from '../tserver.ts';
 import { leastWebhook } from './least.ts';
 
@@ -25,8 +25,8 @@ export async function startClusters(): Promise<Cluster[]> {
   try {
     const bare = await ControlPlane.start();
     clusters.push({ name: WITHOUT, plane: bare, stop: () => bare.stop() });
-    clusters.push(await leastWebhook(HTTPS, 'floor-https.ts'));
-    clusters.push(await leastWebhook(EXPRESS, 'floor-express.ts'));
+    clusters.push(await leastWebhook(HTTPS));
+    clusters.push(await leastWebhook(EXPRESS));
     clusters.push(await installed('mutating webhook', [...VALIDATING, ...POLICIES]));
     clusters.push(await installed('both webhooks and the policies', []));
     return clusters;

@@ -5,7 +5,7 @@ import { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { freePorts } from '../../test/controlplane/ports.ts';
 import { waitFor } from '../../test/controlplane/wait.ts';
 import { withServerLabel } from '../../scripts/generate/webhooks-matching.ts';
-import { floorArgv, type FloorProgram, writeServerFiles } from '../admission/server-files.ts';
+import { type Floor, floorArgv, writeServerFiles } from '../admission/server-files.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Cluster } from './clusters.ts';
 import { SETS } from './creating.ts';
@@ -14,7 +14,7 @@ import { KINDS } from './objects.ts';
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 /** An API server that asks the least webhook that can be written in that way, for the patch that ours comes to. */
-export async function leastWebhook(name: string, program: FloorProgram): Promise<Cluster> {
+export async function leastWebhook(name: Floor): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'tlv-least-'));
   const plane = await ControlPlane.start();
   let webhook: MeasuredProcess | undefined;
@@ -28,7 +28,7 @@ export async function leastWebhook(name: string, program: FloorProgram): Promise
     const address = `https://127.0.0.1:${port}`;
     webhook = await MeasuredProcess.start({
       name,
-      argv: floorArgv(program, port, writeServerFiles(folder, plane)),
+      argv: floorArgv(name, port, writeServerFiles(folder, plane)),
       readyUrl: `${address}/readyz`,
     });
     await plane.api('POST', CONFIGURATIONS, configuration(address, plane.tls.ca));

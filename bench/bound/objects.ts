@@ -1,3 +1,4 @@
+import type { StatefulSet } from '../../src/tars/shapes.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 
 /** What ours are set beside: as many volumes as there are claims, there before anybody asks. */
@@ -46,7 +47,7 @@ export const backendClass = (backend: string): object => ({
 });
 
 /** All replicas at once, each with a claim. */
-export const statefulSet = (name: string, storageClass: string, replicas: number): object => ({
+export const statefulSet = (name: string, storageClass: string, replicas: number): StatefulSet => ({
   apiVersion: 'apps/v1',
   kind: 'StatefulSet',
   metadata: { name, namespace: 'default' },

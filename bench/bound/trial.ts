@@ -1,3 +1,5 @@
+import { nameOf } from '../../src/tars/claim-template.ts';
+import { claimsOf } from '../../src/tars/claims-of.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import { CLAIMS, PODS, type Served, VOLUMES } from '../../test/controlplane/served.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
@@ -17,35 +19,34 @@ export interface Bound {
   readonly claimMs: readonly number[];
 }
 
-const TELL_MS = 30_000;
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 /** Makes StatefulSets in one cluster and looks when their claims are bound; everything is gone before the next. */
 export class Trial {
   readonly #served: Served;
-  readonly #say: Say;
   readonly #claims: Counting;
   readonly #pods: Counting;
   readonly #volumes: Counting;
   #runs = 0;
 
-  static async start(served: Served, say: Say): Promise<Trial> {
+  /** @param detail - is told how many claims are Bound whenever that changes */
+  static async start(served: Served, detail: Say): Promise<Trial> {
     const kubeconfig = served.plane.kubeconfig();
     const [claims, pods, volumes] = await Promise.all([
-      Counting.start(kubeconfig, CLAIMS, phaseIs('Bound')),
+      Counting.start(kubeconfig, CLAIMS, phaseIs('Bound'), ({ wanted, size }) =>
+        detail(`${wanted} of ${size} claims are Bound`),
+      ),
       Counting.start(kubeconfig, PODS, phaseIs('Running')),
       Counting.start(kubeconfig, VOLUMES, phaseIs('Available')),
     ]);
-    return new Trial(served, say, { claims, pods, volumes });
+    return new Trial(served, { claims, pods, volumes });
   }
 
   private constructor(
     served: Served,
-    say: Say,
     { claims, pods, volumes }: Record<'claims' | 'pods' | 'volumes', Counting>,
   ) {
     this.#served = served;
-    this.#say = say;
     this.#claims = claims;
     this.#pods = pods;
     this.#volumes = volumes;
@@ -79,18 +80,18 @@ export class Trial {
 
   async #run(storageClass: string, replicas: number): Promise<Bound> {
     const name = `bench-${++this.#runs}`;
+    const set = statefulSet(name, storageClass, replicas);
     const before = await this.#metrics();
     const started = performance.now();
-    await this.#served.create(SETS, statefulSet(name, storageClass, replicas));
-    const ended = await this.#allBound(replicas);
+    await this.#served.create(SETS, set);
+    const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
     await this.#pods.reach(replicas, timeoutFor(replicas));
     const after = await this.#metrics();
     const claimMs = this.#claims.latencies;
     await this.#served.remove(`${SETS}/${name}`);
     await this.#pods.reach(0, timeoutFor(replicas));
     // One by one: a request for ten thousand at once is not answered in time.
-    const claims = Array.from({ length: replicas }, (_, index) => `${CLAIMS}/data-${name}-${index}`);
-    await inBatches(claims, (claim) => this.#served.remove(claim));
+    await inBatches(claimsOf(set), (claim) => this.#served.remove(`${CLAIMS}/${nameOf(claim)}`));
     await this.#claims.reach(0, timeoutFor(replicas));
     return {
       seconds: (ended - started) / 1000,
@@ -98,17 +99,6 @@ export class Trial {
       effort: effortBetween(effortIn(before), effortIn(after)),
       claimMs,
     };
-  }
-
-  /** When it was. */
-  async #allBound(replicas: number): Promise<number> {
-    const tell = (): void => this.#say(`${this.#claims.wanted} of ${replicas} claims are Bound`);
-    const timer = setInterval(tell, TELL_MS);
-    try {
-      return await this.#claims.reach(replicas, timeoutFor(replicas));
-    } finally {
-      clearInterval(timer);
-    }
   }
 
   async #metrics(): Promise<string> {

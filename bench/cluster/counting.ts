@@ -21,20 +21,28 @@ export class Counting {
   /** When each was first seen, in whatever state. */
   readonly #seen = new Map<string, number>();
   readonly #since = new Map<string, number>();
+  readonly #onChange: (counting: Counting) => void;
   #waits: readonly Wait[] = [];
 
   static async start(
     kubeconfig: string,
     path: string,
     isWanted: (object: KubeObject) => boolean,
+    onChange: (counting: Counting) => void = () => undefined,
   ): Promise<Counting> {
-    const counting = new Counting(kubeconfig, path, isWanted);
+    const counting = new Counting(kubeconfig, path, isWanted, onChange);
     counting.#listWatch.start();
     await counting.#listWatch.synced();
     return counting;
   }
 
-  private constructor(kubeconfig: string, path: string, isWanted: (object: KubeObject) => boolean) {
+  private constructor(
+    kubeconfig: string,
+    path: string,
+    isWanted: (object: KubeObject) => boolean,
+    onChange: (counting: Counting) => void,
+  ) {
+    this.#onChange = onChange;
     this.#listWatch = new ListWatch({
       reader: new ApiReader(loadKubeConfig(kubeconfig)),
       paths: [path],
@@ -88,6 +96,7 @@ export class Counting {
     else if (!this.#seen.has(key)) this.#seen.set(key, now);
     if (!wanted) this.#since.delete(key);
     else if (!this.#since.has(key)) this.#since.set(key, now);
+    this.#onChange(this);
     this.#look();
   }
 

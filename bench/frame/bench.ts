@@ -27,7 +27,8 @@ export type Say = (line: string) => void;
 
 /** One file under bench/ is one bench. */
 export interface Bench {
-  readonly measure: (options: BenchOptions, say: Say) => Promise<Measured>;
+  /** @param detail - takes how far it is within what was said last; it is told with the next line */
+  readonly measure: (options: BenchOptions, say: Say, detail: Say) => Promise<Measured>;
 }
 
 /** A run as it is kept in bench/results/. */

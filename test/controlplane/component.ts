@@ -3,7 +3,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from './wait.ts';
 
-const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
+/** Starts what must not outlive this process; its own words say how. */
+export const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
 const START_TIMEOUT_MS = 60_000;
 const LOG_LINES = 60;
 

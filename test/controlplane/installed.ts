@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../offline/tlv.ts';
+import { SUPERVISE } from './component.ts';
 import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
 import { waitFor } from './wait.ts';
@@ -127,7 +128,7 @@ export class Installed {
     const keyFile = join(this.#folder, 'tls.key');
     writeFileSync(certFile, tls.cert);
     writeFileSync(keyFile, tls.key);
-    this.#webhook = await WebhookProcess.start([
+    this.#webhook = await WebhookProcess.start(this.#folder, [
       `--port=${port}`,
       '--metrics-port=0',
       '--bind-address=127.0.0.1',
@@ -158,7 +159,7 @@ export class Installed {
   }
 }
 
-/** The real `bin/tlv webhook`. */
+/** The real `bin/tlv webhook`; it does not outlive this process, however that ends. */
 class WebhookProcess {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -168,8 +169,12 @@ class WebhookProcess {
     this.port = port;
   }
 
-  static async start(args: readonly string[]): Promise<WebhookProcess> {
-    const child = spawn(`${ROOT}bin/tlv`, ['webhook', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  /** @param folder - goes with it when this process dies first. */
+  static async start(folder: string, args: readonly string[]): Promise<WebhookProcess> {
+    const child = spawn('sh', [SUPERVISE, folder, `${ROOT}bin/tlv`, 'webhook', ...args], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true,
+    });
     const said: string[] = [];
     const port = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);

@@ -1,4 +1,3 @@
-import type { StatefulSet } from '../../src/tars/shapes.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 
 /** What ours are set beside: as many volumes as there are claims, there before anybody asks. */
@@ -44,34 +43,4 @@ export const backendClass = (backend: string): object => ({
   volumeBindingMode: 'WaitForFirstConsumer',
   reclaimPolicy: 'Delete',
   parameters: { backend },
-});
-
-/** All replicas at once, each with a claim. */
-export const statefulSet = (name: string, storageClass: string, replicas: number): StatefulSet => ({
-  apiVersion: 'apps/v1',
-  kind: 'StatefulSet',
-  metadata: { name, namespace: 'default' },
-  spec: {
-    replicas,
-    serviceName: name,
-    podManagementPolicy: 'Parallel',
-    selector: { matchLabels: { app: name } },
-    template: {
-      metadata: { labels: { app: name } },
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'main', image: 'a:1', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
-      },
-    },
-    volumeClaimTemplates: [
-      {
-        metadata: { name: 'data' },
-        spec: {
-          accessModes: ['ReadWriteOnce'],
-          storageClassName: storageClass,
-          resources: { requests: { storage: '16Mi' } },
-        },
-      },
-    ],
-  },
 });

@@ -1,13 +1,13 @@
 import { nameOf } from '../../src/tars/claim-template.ts';
 import { claimsOf } from '../../src/tars/claims-of.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
-import { CLAIMS, PODS, type Served, VOLUMES } from '../../test/controlplane/served.ts';
+import { CLAIMS, PODS, type Served, statefulSetOf, VOLUMES } from '../../test/controlplane/served.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
 import { type Effort, effortBetween, effortIn } from '../cluster/effort.ts';
 import { requestsBetween, requestsIn, type Requests } from '../cluster/requests.ts';
 import type { Say } from '../frame/bench.ts';
 import { inBatches } from '../in-batches.ts';
-import { HAND_MADE, handMadeVolume, statefulSet } from './objects.ts';
+import { HAND_MADE, handMadeVolume } from './objects.ts';
 
 export interface Bound {
   /** From the StatefulSet's creation to the last claim Bound. */
@@ -80,7 +80,7 @@ export class Trial {
 
   async #run(storageClass: string, replicas: number): Promise<Bound> {
     const name = `bench-${++this.#runs}`;
-    const set = statefulSet(name, storageClass, replicas);
+    const set = statefulSetOf(name, { replicas, storageClass, request: '16Mi' });
     const before = await this.#metrics();
     const started = performance.now();
     await this.#served.create(SETS, set);

@@ -105,8 +105,11 @@ export const podOf = (name: string, claim: string) => ({
   },
 });
 
-/** A plain StatefulSet of the class: each replica has a directory of its own, wherever it runs. */
-export const statefulSetOf = (name: string, { replicas = 1, request = '1G' } = {}) => ({
+/** A plain StatefulSet of a class: each replica has a directory of its own, wherever it runs. */
+export const statefulSetOf = (
+  name: string,
+  { replicas = 1, request = '1G', storageClass = STORAGE_CLASS } = {},
+) => ({
   apiVersion: 'apps/v1',
   kind: 'StatefulSet',
   metadata: { name, namespace: 'default' },
@@ -127,7 +130,7 @@ export const statefulSetOf = (name: string, { replicas = 1, request = '1G' } = {
         metadata: { name: 'data' },
         spec: {
           accessModes: ['ReadWriteOnce'],
-          storageClassName: STORAGE_CLASS,
+          storageClassName: storageClass,
           resources: { requests: { storage: request } },
         },
       },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { hasCode, PathBlocked, STATE_FOLDER } from '../os/errors.ts';
-import { toolFaultOf, type Tools } from '../os/tools.ts';
+import { type Tools, withDiskFaults } from '../os/tools.ts';
 import { TRASH_FOLDER } from '../pool-root.ts';
 import type { Pool } from '../pool.ts';
 import type { Remover } from '../remover.ts';
@@ -58,7 +58,7 @@ class BtrfsBackend implements Backend {
   }
 
   async make(path: VolumePath, wanted: Made): Promise<void> {
-    await this.#changing(path, () =>
+    await withDiskFaults(path, () =>
       asParentsVanish(() => this.#pool.withRoot((root) => this.#makeIn(root, path, wanted))),
     );
   }
@@ -71,7 +71,7 @@ class BtrfsBackend implements Backend {
   }
 
   async grow(path: VolumePath, size: number): Promise<void> {
-    await this.#changing(path, () => this.#pool.withRoot((root) => this.#growIn(root, path, size)));
+    await withDiskFaults(path, () => this.#pool.withRoot((root) => this.#growIn(root, path, size)));
   }
 
   async retire(path: VolumePath, trashName: string): Promise<void> {
@@ -129,15 +129,6 @@ class BtrfsBackend implements Backend {
       return true;
     });
     if (!isThere) throw new PathBlocked('ENOENT', path, `there is no directory ${path}`);
-  }
-
-  /** In a full pool, that is what a program has met as well. */
-  async #changing(path: VolumePath, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw toolFaultOf(error, path);
-    }
   }
 
   async #taken(paths: readonly VolumePath[]): Promise<ReadonlyMap<VolumePath, number>> {

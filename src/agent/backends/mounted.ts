@@ -4,7 +4,7 @@ import type { VolumePath } from '../../tars/host-path.ts';
 import { PathBlocked } from '../os/errors.ts';
 import { mountsEverywhere } from '../os/mount-namespaces.ts';
 import type { Mount } from '../os/mounts.ts';
-import { ToolFailed, toolFaultOf, type Tools } from '../os/tools.ts';
+import { ToolFailed, type Tools, withDiskFaults } from '../os/tools.ts';
 import type { Pool } from '../pool.ts';
 import type { Remover } from '../remover.ts';
 import type { VolumeOptions } from '../storage.ts';
@@ -99,7 +99,7 @@ export class MountedBackend implements Backend {
   async grow(path: VolumePath, size: number): Promise<void> {
     await this.#at(path, async (site) => {
       const { mount } = await this.#inPlace(site);
-      await asDiskFault(site, () => this.#medium.grow(site, size, mount));
+      await withDiskFaults(site.path, () => this.#medium.grow(site, size, mount));
     });
   }
 
@@ -133,7 +133,7 @@ export class MountedBackend implements Backend {
     if (before.kind !== 'in-place') {
       assertFree(site, before);
       await this.#bare(site);
-      if (!before.hasBacking) await asDiskFault(site, () => this.#medium.create(site, wanted));
+      if (!before.hasBacking) await withDiskFaults(site.path, () => this.#medium.create(site, wanted));
       await this.#mount(site, wanted);
     }
     const { mount, isEmpty, below } = await this.#inPlace(site);
@@ -143,7 +143,7 @@ export class MountedBackend implements Backend {
       throw new PathBlocked('ENOTEMPTY', site.path, `${site.path} is there already, with data in it`);
     }
     // Of an attempt before, and of another size perhaps.
-    if (before.hasBacking) await asDiskFault(site, () => this.#medium.grow(site, wanted.size, mount));
+    if (before.hasBacking) await withDiskFaults(site.path, () => this.#medium.grow(site, wanted.size, mount));
     await inVolume(site, mount, async (volume) => {
       await volume.own(wanted.owner);
       await volume.sync();
@@ -225,15 +225,6 @@ export class MountedBackend implements Backend {
 
   async #at<T>(path: VolumePath, work: (site: Site) => Promise<T>): Promise<T> {
     return await this.#pool.withRoot(async (root) => await work({ root, path }));
-  }
-}
-
-/** Does what may find the disk full. */
-async function asDiskFault(site: Site, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw toolFaultOf(error, site.path);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
 import { PathBlocked } from '../os/errors.ts';
-import { toolFaultOf } from '../os/tools.ts';
+import { withDiskFaults } from '../os/tools.ts';
 import type { Pool } from '../pool.ts';
 import type { Backend, Found, Kit, Made, Owner, Provider, Source } from './backend.ts';
 import { DirectoryBackend } from './directory.ts';
@@ -46,7 +46,7 @@ class QuotaBackend implements Backend {
   }
 
   async make(path: VolumePath, wanted: Made): Promise<void> {
-    await this.#changing(path, () =>
+    await withDiskFaults(path, () =>
       asParentsVanish(() => this.#pool.withRoot((root) => this.#makeIn(root, path, wanted))),
     );
   }
@@ -66,7 +66,7 @@ class QuotaBackend implements Backend {
         path,
         `${path} is in no project of ours, and has no size; move its data away, and into the volume that is made there then`,
       );
-    await this.#changing(path, () =>
+    await withDiskFaults(path, () =>
       this.#pool.withRoot(async (root) => {
         const limit = (await this.#quota.report(root)).get(id)?.limit ?? 0;
         if (limit < size) await this.#quota.setLimit(root, id, size);
@@ -105,15 +105,6 @@ class QuotaBackend implements Backend {
   async #idsInUse(root: Directory): Promise<ReadonlySet<number>> {
     const used = [...(await this.#quota.report(root))];
     return new Set(used.filter(([, { files, limit }]) => files > 0 || limit > 0).map(([id]) => id));
-  }
-
-  /** In a full pool, that is what a program has met as well. */
-  async #changing(path: VolumePath, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw toolFaultOf(error, path);
-    }
   }
 
   async #taken(paths: readonly VolumePath[]): Promise<ReadonlyMap<VolumePath, number>> {

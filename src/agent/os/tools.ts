@@ -41,14 +41,23 @@ const OUT_OF_ROOM = {
 } as const;
 
 /**
- * What a program failed with, as a fault of the disk where it was one; every other error is returned as it is.
- * @param path - that it worked on, below the root
+ * Does what calls programs. What one of them failed with is thrown as a fault of the disk where it was one: a full pool
+ * is told of in the same words by whoever has met it.
+ * @param path - that is worked on, below the root
  */
-export function toolFaultOf(error: unknown, path: string): unknown {
-  if (!(error instanceof ToolFailed)) return error;
+export async function withDiskFaults<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw diskFaultOf(error, path) ?? error;
+  }
+}
+
+function diskFaultOf(error: unknown, path: string): DiskFault | undefined {
+  if (!(error instanceof ToolFailed)) return undefined;
   for (const [code, words] of Object.entries(OUT_OF_ROOM))
     if (error.stderr.includes(words)) return new DiskFault(code, path, error.message, error);
-  return error;
+  return undefined;
 }
 
 interface Ending {

@@ -1,9 +1,15 @@
 import type { Response } from 'express';
 
-/** An answer in one piece, and nothing that express would add to it. */
+/**
+ * An answer in one piece, and nothing that express would add to it. Text goes out with its header in one write; bytes
+ * would be a write of their own, which over one connection took a sixth of the review.
+ */
 export function sendJson(response: Response, status: number, json: object): void {
-  const body = Buffer.from(JSON.stringify(json));
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  const body = JSON.stringify(json);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  });
   response.end(body);
 }
 

@@ -6,7 +6,14 @@ import { ControlPlane } from '../test/controlplane/control-plane.ts';
 import { crdsEstablished } from '../test/controlplane/crds.ts';
 import { waitFor } from '../test/controlplane/wait.ts';
 import { ROOT } from '../test/offline/tlv.ts';
-import { CONTENDERS, type Deed, serve, type Serving, type Site } from './admission/contenders.ts';
+import {
+  type Contender,
+  CONTENDERS,
+  type Deed,
+  serve,
+  type Serving,
+  type Site,
+} from './admission/contenders.ts';
 import { cannonade, type Load, oneByOne } from './admission/load.ts';
 import { comesOut, isApproved, outcomeOf } from './admission/outcome.ts';
 import { PEPR_OBJECTS } from './admission/pepr-store.ts';
@@ -81,7 +88,7 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
     await prepare(plane);
     const site = siteIn(folder, { plane, shipped, say });
     const notes: string[] = [];
-    for (const contender of CONTENDERS) {
+    for (const contender of CONTENDERS.flatMap((each) => Array<Contender>(each.processes ?? 1).fill(each))) {
       const { name, isPeer } = contender;
       say(`${name}: starts`);
       try {
@@ -90,6 +97,7 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
         const text = statefulSetText(6000);
         await waitFor(`${name} to answer`, () => comesOut(serving.urls.mutate, text));
         await waitFor(`${name} to approve`, () => isApproved(serving.urls.validate, outcomeText(text)));
+        serving.process.pause();
       } catch (error) {
         if (!isPeer) throw error;
         notes.push(`Not measured: ${name} (${(error as Error).message}).`);
@@ -144,7 +152,7 @@ async function askAll(
   const many = await inTurn(
     servings.map((serving) => ({
       name: serving.name,
-      measure: () => cannonade(target(serving), cannonOptions),
+      measure: () => alone(serving, () => cannonade(target(serving), cannonOptions)),
     })),
     pace,
   );
@@ -153,14 +161,25 @@ async function askAll(
   const one = await inTurn(
     servings.map((serving) => ({
       name: serving.name,
-      measure: () => oneByOne(target(serving), seconds, CLIENT_PROCESSOR),
+      measure: () => alone(serving, () => oneByOne(target(serving), seconds, CLIENT_PROCESSOR)),
     })),
     { ...pace, warmUp: 1 },
   );
   return { name, many, one };
 }
 
+/** While all others are paused. */
+async function alone<T>({ process }: Serving, work: () => Promise<T>): Promise<T> {
+  process.resume();
+  try {
+    return await work();
+  } finally {
+    process.pause();
+  }
+}
+
 function chartsOf(asked: readonly Asked[], servings: readonly Named[]): Chart[] {
+  const contenders = Map.groupBy(servings, ({ name }) => name);
   const loads = (title: string, which: 'many' | 'one', what: keyof Load): Chart => ({
     title,
     unit: what === 'perSecond' ? 'a second' : 'ms',
@@ -181,7 +200,7 @@ function chartsOf(asked: readonly Asked[], servings: readonly Named[]): Chart[] 
     unit,
     isLessBetter: true,
     floor: EXPRESS,
-    groups: [{ name: '', bars: servings.map((serving) => barOf(serving.name, [valueOf(serving)])) }],
+    groups: [{ name: '', bars: [...contenders].map(([name, all]) => barOf(name, all.map(valueOf))) }],
   });
   return [
     loads(`Reviews answered, ${CONNECTIONS} connections`, 'many', 'perSecond'),

@@ -51,10 +51,16 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     load: () => import('./apiserver.ts'),
   },
   scale: {
-    about: 'the same claims on ever more nodes, each with an agent (--replicas: how many claims)',
-    takes: '1 h',
+    about: 'ten thousand claims on ever more nodes, each with an agent (--replicas: how many claims)',
+    takes: '1 to 2 h',
     needsRoot: true,
     load: () => import('./scale.ts'),
+  },
+  room: {
+    about: 'fewer of them, where the scheduler looks for room and where not, beside volumes made by hand',
+    takes: '10 min',
+    needsRoot: true,
+    load: () => import('./room.ts'),
   },
 };
 
@@ -81,8 +87,8 @@ const command = new Command('npm run bench --')
     false,
   )
   .option('--rounds <number>', 'how often each thing is measured', (text) => numbers(text)[0])
-  .option('--replicas <numbers>', 'bound: how many replicas, such as 50,200,1000', numbers)
-  .option('--nodes <numbers>', 'bound, scale: how many nodes, such as 100,300', numbers)
+  .option('--replicas <numbers>', 'bound, scale, room: how many replicas, such as 50,200,1000', numbers)
+  .option('--nodes <numbers>', 'bound, scale, room: how many nodes, such as 100,300', numbers)
   .option('--backends <names>', 'backends, bound, memory: which, such as directory,tmpfs', (text) =>
     text.split(','),
   )

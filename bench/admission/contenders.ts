@@ -31,6 +31,8 @@ export interface Contender {
   readonly isPeer?: true;
   /** As in the image, environment and all. */
   readonly isOurs?: true;
+  /** How many processes of it take part; one unless said. Of the same code, one may be half as fast again as the next. */
+  readonly processes?: number;
   argv(site: Site, port: number): Promise<readonly string[]>;
 }
 
@@ -40,6 +42,9 @@ export interface Serving {
 }
 
 const PATHS: Paths = { mutate: '/mutate', validate: '/validate' };
+
+/** Of those whose ratio is what counts. */
+const COMPARED = { processes: 3 } as const;
 
 const floor = (name: Floor): Contender => ({
   name,
@@ -88,8 +93,8 @@ const pepr = (version: string): Contender => ({
 
 export const CONTENDERS: readonly Contender[] = [
   floor(HTTPS),
-  floor(EXPRESS),
-  webhook(OURS),
+  { ...floor(EXPRESS), ...COMPARED },
+  { ...webhook(OURS), ...COMPARED },
   // Unless the image says otherwise, Node lets its young generation grow under load, and the memory of the process with it.
   webhook(`${OURS}, semi-space of 16 MB`, '--max-semi-space-size=16'),
   pepr('20.0.0'),

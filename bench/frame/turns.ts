@@ -12,7 +12,8 @@ export interface Rounds {
 
 /**
  * Measures all contenders in turn, every other round in reverse, so that whatever becomes slower or faster meanwhile
- * (the machine, the compiler, a disk that fills) hits all alike. Returns their measurements by name.
+ * (the machine, the compiler, a disk that fills) hits all alike. Returns their measurements by name, together where
+ * several have the same.
  */
 export async function inTurn<T>(
   contenders: readonly Contender<T>[],

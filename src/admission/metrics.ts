@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Answer } from './answer.ts';
 import type { LiveGet } from './deps.ts';
 import type { AdmissionObserver, Webhook } from './observer.ts';
@@ -75,7 +75,6 @@ export class Metrics implements AdmissionObserver {
     });
     for (const outcome of ['found', 'missing', 'error'] as const) this.liveGets.inc({ outcome }, 0);
     addGauges(this.registry, options);
-    collectDefaultMetrics({ register: this.registry });
   }
 
   answered(webhook: Webhook, request: AdmissionRequest, answer: Answer, seconds: number): void {

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ListWatchObserver } from '../cluster/observer.ts';
 import type { WorkQueueObserver } from '../cluster/work-queue.ts';
 import type { Agent } from './agent.ts';
@@ -87,7 +87,6 @@ export class AgentMetrics implements AgentObserver {
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.versions.node }, 1);
-    collectDefaultMetrics({ register: this.registry });
   }
 
   orphans(found: readonly Orphan[], root: string): void {

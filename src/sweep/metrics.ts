@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { ListWatchObserver } from '../cluster/observer.ts';
 import { STEP_KINDS } from './plan.ts';
 import type { SweepObserver } from './term.ts';
@@ -47,7 +47,6 @@ export class SweepMetrics implements SweepObserver {
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.versions.node }, 1);
-    collectDefaultMetrics({ register: this.registry });
   }
 
   readonly changed = (isLeader: boolean): void => this.#leader.set(Number(isLeader));

@@ -65,6 +65,12 @@ describe('figures of a bench', () => {
       ['b', [1, 2]],
     ]);
   });
+
+  it('count together where several have one name', async () => {
+    const contender = (value: string) => ({ name: 'a', measure: (round: number) => `${value}${round}` });
+    const values = await inTurn([contender('x'), contender('y')], { warmUp: 0, counted: 2 });
+    expect([...values]).to.deep.equal([['a', ['x0', 'y0', 'y1', 'x1']]]);
+  });
 });
 
 describe('a run of a bench', () => {

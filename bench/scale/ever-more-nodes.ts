@@ -1,0 +1,132 @@
+import { PROVISIONER } from '../../src/tars/vocabulary.ts';
+import { pinnedVersion } from '../../test/controlplane/binaries.ts';
+import { Served } from '../../test/controlplane/served.ts';
+import { FLOOR, handMadeClass } from '../bound/objects.ts';
+import { type Bound, Trial } from '../bound/trial.ts';
+import { total } from '../cluster/requests.ts';
+import type { BenchOptions, Measured, Say } from '../frame/bench.ts';
+import type { Chart } from '../frame/chart.ts';
+import { figureOf, quantile } from '../frame/statistics.ts';
+import { inBatches } from '../in-batches.ts';
+import { AgentProcesses } from './agent-processes.ts';
+
+const CSI_DRIVER = `/apis/storage.k8s.io/v1/csidrivers/${PROVISIONER}`;
+
+/** How claims come to their volumes. */
+export interface Way {
+  readonly name: string;
+  /** Whether the scheduler looks for room before it chooses a node. */
+  readonly looksForRoom: boolean;
+  readonly bind: (trial: Trial, claims: number, nodes: readonly string[]) => Promise<Bound>;
+}
+
+const ours: Way['bind'] = (trial, claims) => trial.ours(claims);
+export const ROOM_LOOKED_AT: Way = { name: 'room looked at', looksForRoom: true, bind: ours };
+export const ROOM_LEFT_OUT: Way = { name: 'room left out', looksForRoom: false, bind: ours };
+/** What grows here grows with no product at all. */
+export const BY_HAND: Way = {
+  name: FLOOR,
+  looksForRoom: false,
+  bind: (trial, claims, nodes) => trial.handMade(claims, nodes),
+};
+
+export interface Growth {
+  readonly ways: readonly Way[];
+  /** All at once, unless other numbers are asked for. */
+  readonly claims: number;
+  readonly nodes: readonly number[];
+}
+
+interface Step {
+  readonly way: string;
+  readonly nodes: number;
+  readonly bounds: readonly Bound[];
+}
+
+/** The same number of claims on ever more nodes of one cluster, each with an agent, in each of the ways. */
+export async function measureGrowth(
+  { ways, claims: most, nodes: usual }: Growth,
+  { quick, rounds = 1, replicas, nodes: wanted }: BenchOptions,
+  { say, detail }: { readonly say: Say; readonly detail: Say },
+): Promise<Measured> {
+  const counts = wanted ?? (quick ? [3, 6] : usual);
+  const claims = replicas?.[0] ?? (quick ? 50 : most);
+  say('a control plane');
+  const served = await Served.start({ nodes: [], asksForRoom: true });
+  const agents = new AgentProcesses(served.plane.kubeconfig());
+  try {
+    await served.installed.apply([handMadeClass]);
+    const trial = await Trial.start(served, detail);
+    const steps: Step[] = [];
+    let there = 0;
+    for (const count of counts) {
+      say(`${count} nodes`);
+      const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
+      const more = nodes.slice(there);
+      await inBatches(more, (node) => served.plane.addNodes([node]));
+      await agents.start(more);
+      there = count;
+      for (const { name, looksForRoom, bind } of ways) {
+        await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
+        const bounds: Bound[] = [];
+        while (bounds.length < rounds) {
+          say(`${claims} claims on ${count} nodes, ${name}`);
+          const bound = await bind(trial, claims, nodes);
+          say(
+            `all Bound after ${bound.seconds.toFixed(1)} s, 99 of 100 within ${within(0.99)(bound).toFixed(1)} s`,
+          );
+          bounds.push(bound);
+        }
+        steps.push({ way: name, nodes: count, bounds });
+      }
+    }
+    await trial.stop();
+    return { charts: chartsOf(steps, ways, claims), versions: { Kubernetes: pinnedVersion() } };
+  } finally {
+    await agents.stop();
+    await served.stop();
+  }
+}
+
+/** Seconds in which that share of the claims was bound. */
+const within =
+  (share: number) =>
+  ({ claimMs }: Bound): number =>
+    quantile(claimMs, share) / 1000;
+
+/** The smallest number of nodes is what the others are set in proportion to. */
+function chartsOf(steps: readonly Step[], ways: readonly Way[], claims: number): Chart[] {
+  const nameOf = ({ nodes }: Step): string => `${nodes.toLocaleString('en-US')} nodes`;
+  const chart = (
+    title: string,
+    unit: string,
+    values: Readonly<Record<string, (bound: Bound) => number>>,
+  ): Chart => ({
+    title,
+    unit,
+    isLessBetter: true,
+    ...(steps[0] ? { floor: nameOf(steps[0]) } : {}),
+    groups: Object.entries(values).flatMap(([name, valueOf]) =>
+      ways.map(({ name: way }) => ({
+        name: [name, way].filter(Boolean).join(', '),
+        bars: steps
+          .filter((step) => step.way === way)
+          .map((step) => ({ name: nameOf(step), figure: figureOf(step.bounds.map(valueOf)) })),
+      })),
+    ),
+  });
+  return [
+    chart(`From a claim to Bound, ${claims.toLocaleString('en-US')} claims at once`, 's', {
+      'half of them': within(0.5),
+      '99 of 100': within(0.99),
+      'all of them': ({ seconds }) => seconds,
+    }),
+    chart('What a claim asks of the API server', 'a claim', {
+      'watch events': ({ effort }) => effort.watchEvents / claims,
+      requests: ({ requests }) => total(requests) / claims,
+    }),
+    chart('Processor time of the API server', 'ms a claim', {
+      '': ({ effort }) => (effort.cpuSeconds * 1000) / claims,
+    }),
+  ];
+}

@@ -5,12 +5,6 @@ import { portOf } from './port-of.ts';
 import type { Readiness } from './readiness.ts';
 
 /**
- * How often the lag of the event loop is looked at. Ten times as often, as prom-client has it, a process that rests is
- * woken a hundred times a second, on every node.
- */
-const LAG_EVERY_MS = 100;
-
-/**
  * `/metrics` in plain HTTP on a port of its own, so that scraping needs no trust in the webhook's certificate; and, of
  * what serves nothing else, `/healthz` and `/readyz`.
  */
@@ -19,7 +13,7 @@ export class MetricsServer {
 
   /** @param registry - gets what every process tells of itself, too: memory, processor time, garbage collections */
   constructor(registry: Registry, readiness?: Pick<Readiness, 'report'>) {
-    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_EVERY_MS });
+    collectDefaultMetrics({ register: registry });
     this.server = createServer(handler(registry, readiness));
   }
 

@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from './wait.ts';
 
-/** Starts what must not outlive this process; its own words say how. */
-export const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
+const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
 const START_TIMEOUT_MS = 60_000;
 const LOG_LINES = 60;
 
@@ -90,13 +89,11 @@ export class Component<Name extends string = string> {
   #spawn(onEnd: (how: string) => void): void {
     const { directory, file, args } = this.#spec;
     const log = openSync(this.log, 'a');
-    // Leads a process group of its own, so that Ctrl-C in a terminal reaches the test runner only.
-    const child = spawn('sh', [SUPERVISE, directory, file, ...args], {
+    const child = spawnSupervised(directory, [file, ...args], {
       cwd: directory,
       // Nothing of the caller's: no proxy, no kubeconfig, no home directory.
       env: { PATH: process.env['PATH'], HOME: directory },
-      stdio: ['pipe', log, log],
-      detached: true,
+      output: [log, log],
     });
     closeSync(log);
     const { promise: ended, resolve } = Promise.withResolvers<void>();
@@ -110,4 +107,26 @@ export class Component<Name extends string = string> {
     child.unref();
     this.#running = { child, ended };
   }
+}
+
+interface SupervisedOptions extends Pick<SpawnOptions, 'cwd' | 'env'> {
+  /** Where standard output and standard error go. */
+  readonly output: readonly ['ignore' | number, 'pipe' | number];
+}
+
+/**
+ * Starts what must not outlive this process, however that ends; supervise.sh says how.
+ * @param directory - goes with it when this process dies first
+ */
+export function spawnSupervised(
+  directory: string,
+  argv: readonly string[],
+  { output, ...options }: SupervisedOptions,
+): ChildProcess {
+  // Leads a process group of its own, so that Ctrl-C in a terminal reaches the test runner only.
+  return spawn('sh', [SUPERVISE, directory, ...argv], {
+    ...options,
+    stdio: ['pipe', ...output],
+    detached: true,
+  });
 }

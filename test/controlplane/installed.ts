@@ -1,11 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../offline/tlv.ts';
-import { SUPERVISE } from './component.ts';
+import { spawnSupervised } from './component.ts';
 import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
 import { waitFor } from './wait.ts';
@@ -171,15 +171,14 @@ class WebhookProcess {
 
   /** @param folder - goes with it when this process dies first. */
   static async start(folder: string, args: readonly string[]): Promise<WebhookProcess> {
-    const child = spawn('sh', [SUPERVISE, folder, `${ROOT}bin/tlv`, 'webhook', ...args], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      detached: true,
+    const child = spawnSupervised(folder, [`${ROOT}bin/tlv`, 'webhook', ...args], {
+      output: ['ignore', 'pipe'],
     });
     const said: string[] = [];
     const port = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code) => reject(new Error(`tlv webhook ended with ${code}: ${said.join('\n')}`)));
-      createInterface({ input: child.stderr }).on('line', (line) => {
+      createInterface({ input: child.stderr! }).on('line', (line) => {
         said.push(line);
         const entry = line.startsWith('{') ? (JSON.parse(line) as { msg: string; port?: number }) : undefined;
         if (entry?.msg === 'listening' && entry.port) resolve(entry.port);

@@ -42,7 +42,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   admission: {
     about: 'reviews answered by the shipped webhook, beside constant answers and pepr',
-    takes: '15 min, and one more for the first time',
+    takes: '30 min, and one more for the first time',
     load: () => import('./admission.ts'),
   },
   apiserver: {

@@ -84,6 +84,8 @@ export class MeasuredProcess {
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     this.#child.kill(signal);
+    // One that is paused hears of it only then.
+    this.resume();
     await this.#ended;
   }
 }

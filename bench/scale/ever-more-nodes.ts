@@ -45,12 +45,12 @@ interface Step {
 
 /** The same number of claims on ever more nodes of one cluster, each with an agent, in each of the ways. */
 export async function measureGrowth(
-  { ways, claims: most, nodes: usual }: Growth,
+  { ways, claims: usualClaims, nodes: usualNodes }: Growth,
   { quick, rounds = 1, replicas, nodes: wanted }: BenchOptions,
   { say, detail }: { readonly say: Say; readonly detail: Say },
 ): Promise<Measured> {
-  const counts = wanted ?? (quick ? [3, 6] : usual);
-  const claims = replicas?.[0] ?? (quick ? 50 : most);
+  const counts = wanted ?? (quick ? [3, 6] : usualNodes);
+  const claims = replicas?.[0] ?? (quick ? 50 : usualClaims);
   say('a control plane');
   const served = await Served.start({ nodes: [], asksForRoom: true });
   const agents = new AgentProcesses(served.plane.kubeconfig());

@@ -3,7 +3,8 @@ import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { type GroundOptions, openGround } from './bound/ground.ts';
 import { FLOOR } from './bound/objects.ts';
 import { type Bound, Trial } from './bound/trial.ts';
-import { perClaimText, type Requests, total } from './cluster/requests.ts';
+import { processorText } from './cluster/processor-time.ts';
+import { perClaimText, total } from './cluster/requests.ts';
 import type { BenchOptions, Measured, Say } from './frame/bench.ts';
 import { type Bar, type Chart, OURS } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
@@ -71,9 +72,15 @@ const perClaim =
   ({ requests }: Bound, replicas: number): number =>
     total(requests, which) / replicas;
 
+/** Of the last round: what a claim has asked for, and who has worked how long for it. */
 function noteOf({ name, replicas, bounds }: Trials): string {
-  const last = (contender: string): Requests => bounds.get(contender)?.at(-1)?.requests ?? new Map();
-  return `${name}, requests a claim: ${OURS} ${perClaimText(last(OURS), replicas)}; ${FLOOR} ${perClaimText(last(FLOOR), replicas)}.`;
+  const ofEach = [...bounds].flatMap(([contender, all]) => {
+    const last = all.at(-1);
+    if (!last) return [];
+    const requests = perClaimText(last.requests, replicas);
+    return `${contender} ${requests}, and ms of processor time: ${processorText(last.processorTime, replicas)}`;
+  });
+  return `${name}, requests a claim: ${ofEach.join('; ')}.`;
 }
 
 /** On demand with few nodes; with other backends, fewer replicas; per node, as many nodes as replicas. */
@@ -105,7 +112,10 @@ async function measureSituation(
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const served = await openGround({ way, backend, nodes });
   try {
-    const trial = await Trial.start(served, detail);
+    const trial = await Trial.start(served, {
+      workers: () => new Map([['agents, with this bench', [process.pid]]]),
+      detail,
+    });
     const all: Trials[] = [];
     for (const each of replicas) {
       const name = `${each} replicas, ${kind}`;

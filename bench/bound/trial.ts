@@ -3,8 +3,15 @@ import { claimsOf } from '../../src/tars/claims-of.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import { CLAIMS, PODS, type Served, statefulSetOf, VOLUMES } from '../../test/controlplane/served.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
-import { type Effort, effortBetween, effortIn } from '../cluster/effort.ts';
+import {
+  componentsOf,
+  type ProcessorTime,
+  processorTimeBetween,
+  processorTimeOf,
+  type Workers,
+} from '../cluster/processor-time.ts';
 import { requestsBetween, requestsIn, type Requests } from '../cluster/requests.ts';
+import { watchEventsIn } from '../cluster/watch-events.ts';
 import type { Say } from '../frame/bench.ts';
 import { inBatches } from '../in-batches.ts';
 import { HAND_MADE, handMadeVolume } from './objects.ts';
@@ -14,9 +21,17 @@ export interface Bound {
   readonly seconds: number;
   /** Until all pods run, too: by then everything that a replica causes has been asked for. */
   readonly requests: Requests;
-  readonly effort: Effort;
+  readonly watchEvents: number;
+  readonly processorTime: ProcessorTime;
   /** Of each claim, from when it was there until it was Bound. */
   readonly claimMs: readonly number[];
+}
+
+interface TrialOptions {
+  /** Who works beside the components of the control plane, when a trial begins. */
+  readonly workers: () => Workers;
+  /** Is told how many claims are Bound whenever that changes. */
+  readonly detail: Say;
 }
 
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
@@ -27,10 +42,10 @@ export class Trial {
   readonly #claims: Counting;
   readonly #pods: Counting;
   readonly #volumes: Counting;
+  readonly #workers: () => Workers;
   #runs = 0;
 
-  /** @param detail - is told how many claims are Bound whenever that changes */
-  static async start(served: Served, detail: Say): Promise<Trial> {
+  static async start(served: Served, { workers, detail }: TrialOptions): Promise<Trial> {
     const kubeconfig = served.plane.kubeconfig();
     const [claims, pods, volumes] = await Promise.all([
       Counting.start(kubeconfig, CLAIMS, phaseIs('Bound'), ({ wanted, size }) =>
@@ -39,14 +54,16 @@ export class Trial {
       Counting.start(kubeconfig, PODS, phaseIs('Running')),
       Counting.start(kubeconfig, VOLUMES, phaseIs('Available')),
     ]);
-    return new Trial(served, { claims, pods, volumes });
+    return new Trial(served, { claims, pods, volumes }, workers);
   }
 
   private constructor(
     served: Served,
     { claims, pods, volumes }: Record<'claims' | 'pods' | 'volumes', Counting>,
+    workers: () => Workers,
   ) {
     this.#served = served;
+    this.#workers = workers;
     this.#claims = claims;
     this.#pods = pods;
     this.#volumes = volumes;
@@ -81,11 +98,14 @@ export class Trial {
   async #run(storageClass: string, replicas: number): Promise<Bound> {
     const name = `bench-${++this.#runs}`;
     const set = statefulSetOf(name, { replicas, storageClass, request: '16Mi' });
+    const workers = new Map([...componentsOf(this.#served.plane), ...this.#workers()]);
     const before = await this.#metrics();
+    const worked = processorTimeOf(workers);
     const started = performance.now();
     await this.#served.create(SETS, set);
     const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
     await this.#pods.reach(replicas, timeoutFor(replicas));
+    const processorTime = processorTimeBetween(worked, processorTimeOf(workers));
     const after = await this.#metrics();
     const claimMs = this.#claims.latencies;
     await this.#served.remove(`${SETS}/${name}`);
@@ -96,7 +116,8 @@ export class Trial {
     return {
       seconds: (ended - started) / 1000,
       requests: requestsBetween(requestsIn(before), requestsIn(after)),
-      effort: effortBetween(effortIn(before), effortIn(after)),
+      watchEvents: watchEventsIn(after) - watchEventsIn(before),
+      processorTime,
       claimMs,
     };
   }

@@ -15,6 +15,10 @@ export class AgentProcesses {
     this.#kubeconfig = kubeconfig;
   }
 
+  get pids(): number[] {
+    return this.#children.map(({ pid }) => pid).filter((pid) => pid !== undefined);
+  }
+
   /** Returns when all of them work. */
   async start(nodes: readonly string[]): Promise<void> {
     for (let start = 0; start < nodes.length; start += NODES_A_PROCESS)

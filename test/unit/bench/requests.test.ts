@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { effortBetween, effortIn } from '../../../bench/cluster/effort.ts';
 import { samplesOf } from '../../../bench/cluster/metrics.ts';
 import { perClaimText, requestsBetween, requestsIn, total } from '../../../bench/cluster/requests.ts';
+import { watchEventsIn } from '../../../bench/cluster/watch-events.ts';
 
 /** What benches read out of the API server's metrics. */
 
@@ -58,26 +58,17 @@ describe('requests in the metrics of an API server', () => {
   });
 });
 
-describe('the effort of an API server', () => {
-  const effort = (seconds: number, claims: number, volumes: number) =>
-    effortIn(
-      [
-        `apiserver_watch_events_total{group="",resource="persistentvolumeclaims",version="v1"} ${claims}`,
-        `apiserver_watch_events_total{group="",resource="persistentvolumes",version="v1"} ${volumes}`,
-        'apiserver_watch_events_total{group="",resource="pods",version="v1"} 1000',
-        `process_cpu_seconds_total ${seconds}`,
-      ].join('\n'),
-    );
-
-  it('is its time, and the events of claims and volumes that it has sent', () => {
-    expect(effort(12.5, 30, 12)).to.deep.equal({ cpuSeconds: 12.5, watchEvents: 42 });
-    expect(effortBetween(effort(12.5, 30, 12), effort(20, 50, 12))).to.deep.equal({
-      cpuSeconds: 7.5,
-      watchEvents: 20,
-    });
+describe('watch events in the metrics of an API server', () => {
+  it('are those of claims and volumes', () => {
+    const metrics = [
+      'apiserver_watch_events_total{group="",resource="persistentvolumeclaims",version="v1"} 30',
+      'apiserver_watch_events_total{group="",resource="persistentvolumes",version="v1"} 12',
+      'apiserver_watch_events_total{group="",resource="pods",version="v1"} 1000',
+    ];
+    expect(watchEventsIn(metrics.join('\n'))).to.equal(42);
   });
 
-  it('is not nothing where it is not told', () => {
-    expect(() => effortIn('up 1')).to.throw('the API server does not tell what it has spent');
+  it('are not none where they are not told', () => {
+    expect(() => watchEventsIn('up 1')).to.throw('does not tell what it has sent');
   });
 });

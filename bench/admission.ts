@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pinnedVersion } from '../test/controlplane/binaries.ts';
 import { ControlPlane } from '../test/controlplane/control-plane.ts';
 import { crdsEstablished } from '../test/controlplane/crds.ts';
+import { TSERVERS } from '../test/controlplane/paths.ts';
 import { waitFor } from '../test/controlplane/wait.ts';
 import { ROOT } from '../test/offline/tlv.ts';
 import {
@@ -24,6 +25,7 @@ import type { Bar, Chart } from './frame/chart.ts';
 import { figureOf } from './frame/statistics.ts';
 import { inTurn } from './frame/turns.ts';
 import { installPeer, type Peer } from './peers.ts';
+import type { MeasuredProcess } from './processes/measured-process.ts';
 import { Shipped } from './processes/shipped.ts';
 import { statefulSetText } from './statefulset-text.ts';
 import { TSERVER } from './tserver.ts';
@@ -43,7 +45,6 @@ const ASKED: readonly { readonly deed: Deed; readonly size: number }[] = [
 ];
 const SERVER_PROCESSOR = 0;
 const CLIENT_PROCESSOR = 1;
-const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
 
 interface Pace {
   readonly seconds: number;
@@ -83,6 +84,7 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
   const folder = mkdtempSync(join(tmpdir(), 'tlv-admission-'));
   const shipped = await Shipped.make();
   const plane = await ControlPlane.start();
+  const started: MeasuredProcess[] = [];
   const servings: Named[] = [];
   try {
     await prepare(plane);
@@ -93,11 +95,9 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
       say(`${name}: starts`);
       try {
         const serving = { name, ...(await serve(contender, site)) };
+        started.push(serving.process);
+        await pauseWhenRight(serving);
         servings.push(serving);
-        const text = statefulSetText(6000);
-        await waitFor(`${name} to answer`, () => comesOut(serving.urls.mutate, text));
-        await waitFor(`${name} to approve`, () => isApproved(serving.urls.validate, outcomeText(text)));
-        serving.process.pause();
       } catch (error) {
         if (!isPeer) throw error;
         notes.push(`Not measured: ${name} (${(error as Error).message}).`);
@@ -114,10 +114,21 @@ export async function measure({ quick, rounds }: BenchOptions, say: Say): Promis
     const versions = { Kubernetes: pinnedVersion(), autocannon: AUTOCANNON.version };
     return { charts: chartsOf(asked, servings), notes, versions };
   } finally {
-    for (const { process } of servings) await process.stop('SIGKILL');
+    for (const process of started) await process.stop('SIGKILL');
     await plane.stop();
     shipped.remove();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** From then on it rests until it is asked, and if it answers wrongly, for good. */
+async function pauseWhenRight({ name, urls, process }: Named): Promise<void> {
+  const text = statefulSetText(6000);
+  try {
+    await waitFor(`${name} to answer`, () => comesOut(urls.mutate, text));
+    await waitFor(`${name} to approve`, () => isApproved(urls.validate, outcomeText(text)));
+  } finally {
+    process.pause();
   }
 }
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
+import { STATEFUL_SETS } from '../../test/controlplane/paths.ts';
 import { quantile } from '../frame/statistics.ts';
-
-export const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 export interface Created {
   /** Milliseconds. */
@@ -36,14 +35,14 @@ export async function creating(
       if (rate) await until(started + ((count * clients + index) * 1000) / rate);
       const object = objectOf(`run-${run}-${index}-${count}`);
       const asked = performance.now();
-      const { status, body } = await plane.api('POST', SETS, object);
+      const { status, body } = await plane.api('POST', STATEFUL_SETS, object);
       times.push(performance.now() - asked);
-      if (status !== 201) throw new Error(`${SETS}: ${status} ${JSON.stringify(body)}`);
+      if (status !== 201) throw new Error(`${STATEFUL_SETS}: ${status} ${JSON.stringify(body)}`);
     }
   };
   await Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
   const perSecond = (times.length * 1000) / (performance.now() - started);
-  await plane.api('DELETE', SETS);
+  await plane.api('DELETE', STATEFUL_SETS);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), perSecond };
 }
 

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlPlane } from '../../test/controlplane/control-plane.ts';
+import { STATEFUL_SETS } from '../../test/controlplane/paths.ts';
 import { freePorts } from '../../test/controlplane/ports.ts';
 import { waitFor } from '../../test/controlplane/wait.ts';
 import { withServerLabel } from '../../scripts/generate/webhooks-matching.ts';
 import { type Floor, floorArgv, writeServerFiles } from '../admission/server-files.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Cluster } from './clusters.ts';
-import { SETS } from './creating.ts';
 import { KINDS } from './objects.ts';
 
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
@@ -31,7 +31,7 @@ export async function leastWebhook(name: Floor): Promise<Cluster> {
       argv: floorArgv(name, port, writeServerFiles(folder, plane)),
       readyUrl: `${address}/readyz`,
     });
-    await plane.api('POST', CONFIGURATIONS, configuration(address, plane.tls.ca));
+    await plane.api('POST', CONFIGURATIONS, configuration(address, plane.tls));
     await waitFor('the least webhook to be asked', () => isChanged(plane));
     return { name, plane, stop };
   } catch (error) {
@@ -41,11 +41,11 @@ export async function leastWebhook(name: Floor): Promise<Cluster> {
 }
 
 /** What nobody opted in is let through without a change, as by ours. */
-function configuration(address: string, ca: string): object {
+function configuration(address: string, { caBundle }: ControlPlane['tls']): object {
   const entry = (name: string, operator: 'Exists' | 'DoesNotExist', path: string): object => ({
     name: `${name}.least.example`,
     admissionReviewVersions: ['v1'],
-    clientConfig: { url: `${address}${path}`, caBundle: Buffer.from(ca).toString('base64') },
+    clientConfig: { url: `${address}${path}`, caBundle },
     objectSelector: withServerLabel(operator),
     rules: [
       { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['statefulsets'] },
@@ -63,7 +63,7 @@ function configuration(address: string, ca: string): object {
 async function isChanged(plane: ControlPlane): Promise<boolean> {
   const { body } = await plane.api<{ spec?: { volumeClaimTemplates?: readonly object[] } }>(
     'POST',
-    `${SETS}?dryRun=All`,
+    `${STATEFUL_SETS}?dryRun=All`,
     KINDS['of a TServer']('probe'),
   );
   return (body.spec?.volumeClaimTemplates ?? []).length > 0;

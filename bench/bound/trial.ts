@@ -1,7 +1,8 @@
 import { nameOf } from '../../src/tars/claim-template.ts';
 import { claimsOf } from '../../src/tars/claims-of.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
-import { CLAIMS, PODS, type Served, statefulSetOf, VOLUMES } from '../../test/controlplane/served.ts';
+import { CLAIMS, PODS, STATEFUL_SETS, VOLUMES } from '../../test/controlplane/paths.ts';
+import { type Served, statefulSetOf } from '../../test/controlplane/served.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
 import {
   componentsOf,
@@ -33,8 +34,6 @@ interface TrialOptions {
   /** Is told how many claims are Bound whenever that changes. */
   readonly detail: Say;
 }
-
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 /** Makes StatefulSets in one cluster and looks when their claims are bound; everything is gone before the next. */
 export class Trial {
@@ -102,13 +101,13 @@ export class Trial {
     const before = await this.#metrics();
     const worked = processorTimeOf(workers);
     const started = performance.now();
-    await this.#served.create(SETS, set);
+    await this.#served.create(STATEFUL_SETS, set);
     const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
     await this.#pods.reach(replicas, timeoutFor(replicas));
     const processorTime = processorTimeBetween(worked, processorTimeOf(workers));
     const after = await this.#metrics();
     const claimMs = this.#claims.latencies;
-    await this.#served.remove(`${SETS}/${name}`);
+    await this.#served.remove(`${STATEFUL_SETS}/${name}`);
     await this.#pods.reach(0, timeoutFor(replicas));
     // One by one: a request for ten thousand at once is not answered in time.
     await inBatches(claimsOf(set), (claim) => this.#served.remove(`${CLAIMS}/${nameOf(claim)}`));

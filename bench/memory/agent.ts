@@ -6,8 +6,9 @@ import type { BackendName } from '../../src/tars/class-parameters.ts';
 import { STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { unmountBelow } from '../../test/controlplane/disks.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from '../../test/controlplane/paths.ts';
 import { freePorts } from '../../test/controlplane/ports.ts';
-import { claimOf, CLAIMS, VOLUMES } from '../../test/controlplane/served.ts';
+import { claimOf } from '../../test/controlplane/served.ts';
 import { storagePrograms } from '../../test/storage/programs.ts';
 import { backendClass } from '../bound/objects.ts';
 import { Counting, phaseIs } from '../cluster/counting.ts';
@@ -16,7 +17,6 @@ import { mountBtrfs } from '../mount-btrfs.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
 
-const CLASSES = '/apis/storage.k8s.io/v1/storageclasses';
 /** The agent is held back by its own limit on requests. */
 const VOLUME_MS = 5000;
 
@@ -48,8 +48,8 @@ export class AgentUnderWatch {
     // Of a node that was there before, the pool is remembered.
     const node = `node-${++nodes}`;
     await plane.addNodes([node]);
-    await plane.api('DELETE', `${CLASSES}/${STORAGE_CLASS}`);
-    await created(plane, CLASSES, backendClass(backend));
+    await plane.api('DELETE', `${STORAGE_CLASSES}/${STORAGE_CLASS}`);
+    await created(plane, STORAGE_CLASSES, backendClass(backend));
     const kubeconfig = plane.kubeconfig();
     const [claims, volumes] = await Promise.all([
       Counting.start(kubeconfig, CLAIMS, phaseIs('Bound')),

@@ -5,13 +5,13 @@ import { ROOT } from '../../test/offline/tlv.ts';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
 import { crdsEstablished } from '../../test/controlplane/crds.ts';
 import { tserver } from '../../test/controlplane/load.ts';
+import { TSERVERS } from '../../test/controlplane/paths.ts';
 import { freePorts } from '../../test/controlplane/ports.ts';
 import { waitFor } from '../../test/controlplane/wait.ts';
 import { inBatches } from '../in-batches.ts';
 import { MeasuredProcess } from '../processes/measured-process.ts';
 import type { Shipped } from '../processes/shipped.ts';
 
-const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
 const MERGE = 'application/merge-patch+json';
 
 /** The shipped webhook, and the TServers that it follows. */

@@ -13,7 +13,8 @@ import { expect } from 'chai';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { mountTmpfs, treeOf, unmount } from './disks.ts';
-import { type Claim, type ClaimParts, CLAIMS, claimOf, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
+import { type Claim, type ClaimParts, claimOf, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /**

@@ -7,7 +7,8 @@ import { flood } from '../unit/agent/backend-ground.ts';
 import { loopFilesBelow } from '../storage/loop-files.ts';
 import { lacksCapability } from '../storage/mounted-world.ts';
 import { sha256 } from './disks.ts';
-import { type Claim, CLAIMS, claimOf, type ClaimParts, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
+import { type Claim, claimOf, type ClaimParts, Served, type Volume } from './served.ts';
 import { deviceOf, loseMounts, mountFresh, mountsBelow, programs } from './storage-pools.ts';
 import { waitFor } from './wait.ts';
 
@@ -64,7 +65,7 @@ describe('volumes with a size', function () {
     });
     for (const [node, [type, size]] of Object.entries(POOLS))
       mountFresh(served.agents.root(node), type, size * MIB);
-    for (const name of NAMES) await served.create('/apis/storage.k8s.io/v1/storageclasses', classOf(name));
+    for (const name of NAMES) await served.create(STORAGE_CLASSES, classOf(name));
     await served.agents.startAll(NODES);
   });
   after(async () => {

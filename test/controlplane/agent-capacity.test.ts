@@ -4,7 +4,8 @@ import type { AgentObserver } from '../../src/agent/metrics.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { freeBytes, MIB, mountTmpfs, resize, sizeBytes } from './disks.ts';
-import { type Claim, CLAIMS, claimOf, podOf, PODS, Served, statefulSetOf } from './served.ts';
+import { CLAIMS, PODS } from './paths.ts';
+import { type Claim, claimOf, podOf, Served, statefulSetOf } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** How the scheduler learns of room, and what happens where there is none: nodes with disks of real, different sizes. */

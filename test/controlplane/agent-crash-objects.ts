@@ -1,7 +1,6 @@
 /** The objects of one world, as users and the rest of the cluster make them. */
 
 export const NAMESPACE = 'default';
-export const CLASSES = '/apis/storage.k8s.io/v1/storageclasses';
 
 export interface Place {
   readonly node: string;

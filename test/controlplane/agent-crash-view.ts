@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from './api.ts';
 import { NAMESPACE } from './agent-crash-objects.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { VOLUMES } from './paths.ts';
 
 const EVERY_MS = 100;
-export const VOLUMES = '/api/v1/persistentvolumes';
 export const CLAIMS = `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`;
 
 export interface Volume extends KubeObject {

@@ -24,15 +24,15 @@ import {
   type ClaimAsked,
   claimObject,
   claimReference,
-  CLASSES,
   classObject,
   foreignVolumeObject,
   NAMESPACE,
   nodeObject,
   type Place,
 } from './agent-crash-objects.ts';
-import { type Claim, CLAIMS, type ClusterView, type Volume, VOLUMES } from './agent-crash-view.ts';
+import { type Claim, CLAIMS, type ClusterView, type Volume } from './agent-crash-view.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { STORAGE_CLASSES, VOLUMES } from './paths.ts';
 import { loseMounts, makeRemovable, mountsBelow } from './storage-pools.ts';
 
 const MERGE = 'application/merge-patch+json';
@@ -306,7 +306,7 @@ export class World {
     }
     await plane.api('DELETE', `/apis/coordination.k8s.io/v1${system}/leases?${selector}`);
     await plane.api('DELETE', `/apis/storage.k8s.io/v1${system}/csistoragecapacities?${selector}`);
-    await plane.api('DELETE', `${CLASSES}/${this.#place.className}`);
+    await plane.api('DELETE', `${STORAGE_CLASSES}/${this.#place.className}`);
     await plane.api('DELETE', `/api/v1/nodes/${this.node}`);
     if (this.#options.backend) {
       loseMounts(this.root);
@@ -386,7 +386,7 @@ export class World {
   async #makeObjects(): Promise<void> {
     const { reclaimPolicy = 'Delete' } = this.#options;
     await this.#call('POST', '/api/v1/nodes', nodeObject(this.node));
-    await this.#call('POST', CLASSES, classObject(this.#place, reclaimPolicy));
+    await this.#call('POST', STORAGE_CLASSES, classObject(this.#place, reclaimPolicy));
   }
 
   async #call(method: string, path: string, body?: object, type?: string): Promise<KubeObject> {

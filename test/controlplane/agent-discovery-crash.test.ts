@@ -6,7 +6,8 @@ import type { BeforeEffect } from '../../src/cluster/effect.ts';
 import { Crash, needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
-import { CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
+import { Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /**
@@ -71,7 +72,7 @@ describe('an agent that dies while it takes a disk back', function () {
       classes: 't-storage-class=on-demand,disks=discovery',
       agents: { clock: quickened(8), discovery },
     });
-    await served.create('/apis/storage.k8s.io/v1/storageclasses', {
+    await served.create(STORAGE_CLASSES, {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
       metadata: { name: 'disks' },

@@ -1,8 +1,8 @@
-import { CLAIMS, VOLUMES } from './served.ts';
 import { DISKS } from './agent-discovery-model-disks.ts';
 import { type DiscoveryModel, PLACES } from './agent-discovery-model-state.ts';
 import type { DiscoveryWorld } from './agent-discovery-model-world.ts';
 import type { DeedOn } from './model-commands.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
 
 /** Something that people or faults do to the node, its disks, or the cluster. */
 type Deed = DeedOn<DiscoveryModel, DiscoveryWorld>;

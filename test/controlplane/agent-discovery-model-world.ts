@@ -9,7 +9,8 @@ import { type DiskName, DISKS, ModelDisks } from './agent-discovery-model-disks.
 import { DiscoveryModel, PLACES } from './agent-discovery-model-state.ts';
 import { claimSeen, type DiskView, volumeSeen } from './agent-discovery-model-view.ts';
 import { Broken } from './agent-model-state.ts';
-import { type Claim, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
+import { type Claim, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 const STORAGE_CLASS = 'disks';
@@ -48,7 +49,7 @@ export class DiscoveryWorld {
       classes: `t-storage-class=on-demand,${STORAGE_CLASS}=discovery`,
       agents: { clock: quickened(TIMES) },
     });
-    await served.create('/apis/storage.k8s.io/v1/storageclasses', {
+    await served.create(STORAGE_CLASSES, {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
       metadata: { name: STORAGE_CLASS },

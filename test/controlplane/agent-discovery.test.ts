@@ -18,8 +18,9 @@ import { quickened } from './agents.ts';
 import { ensureBinaries } from './binaries.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
 import { bind, MIB, mountTmpfs, sizeBytes, unmount } from './disks.ts';
+import { CLAIMS, PODS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
 import { run } from './run.ts';
-import { type Claim, CLAIMS, podOf, PODS, Served, type Volume, VOLUMES } from './served.ts';
+import { type Claim, podOf, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** The static provisioner's documented behaviours, each a test of its name, and what its users suffered from. */
@@ -53,7 +54,7 @@ describe('the discovery of disks', function () {
       agents: { clock: quickened(4), discovery: configOf() },
     });
     await served.plane.kubectl(['label', 'node', NODE, 'rack=r1', 'unasked=x']);
-    for (const name of CLASSES) await served.create('/apis/storage.k8s.io/v1/storageclasses', classOf(name));
+    for (const name of CLASSES) await served.create(STORAGE_CLASSES, classOf(name));
     await served.agents.start(NODE);
   });
   after(async () => {

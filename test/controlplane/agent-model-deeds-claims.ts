@@ -5,7 +5,8 @@ import type { Deed } from './agent-model-deed.ts';
 import type { Model } from './agent-model-state.ts';
 import type { ClaimSeen } from './agent-model-view.ts';
 import { setPolicy } from './agent-model-policy.ts';
-import { CLAIMS, VOLUMES } from './agent-model-world.ts';
+import { CLAIMS } from './agent-model-world.ts';
+import { VOLUMES } from './paths.ts';
 
 const OWNERS = [
   ['1000', '0', '755'],

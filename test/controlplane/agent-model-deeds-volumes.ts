@@ -2,7 +2,7 @@ import type { Deed } from './agent-model-deed.ts';
 import type { Model } from './agent-model-state.ts';
 import type { VolumeSeen } from './agent-model-view.ts';
 import { setPolicy } from './agent-model-policy.ts';
-import { VOLUMES } from './agent-model-world.ts';
+import { VOLUMES } from './paths.ts';
 
 const released = ({ view }: Readonly<Model>): VolumeSeen[] =>
   view.volumes.filter(({ claim }) => !view.claims.some(({ uid }) => uid === claim));

@@ -1,6 +1,7 @@
 import type { Model } from './agent-model-state.ts';
 import { setPolicy } from './agent-model-policy.ts';
-import { VOLUMES, type World } from './agent-model-world.ts';
+import { type World } from './agent-model-world.ts';
+import { VOLUMES } from './paths.ts';
 
 /**
  * Ends all that a sequence has begun, as people would: every node with its disk and its agent is brought back, servers,

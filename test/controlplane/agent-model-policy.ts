@@ -1,6 +1,7 @@
 import type { Model } from './agent-model-state.ts';
 import type { VolumeSeen } from './agent-model-view.ts';
-import { VOLUMES, type World } from './agent-model-world.ts';
+import { type World } from './agent-model-world.ts';
+import { VOLUMES } from './paths.ts';
 
 export async function setPolicy(
   world: World,

@@ -1,6 +1,7 @@
 import { bytesOf } from '../../src/tars/quantity.ts';
 import { diskAt, type DiskSeen, mountedAt } from './agent-model-disk.ts';
 import type { KubeObject } from './api.ts';
+import { VOLUMES } from './paths.ts';
 
 /** What is there at one moment, read from the API server and the disks, in the few words that the model needs. */
 
@@ -83,7 +84,7 @@ export async function look(
   const list = async (path: string): Promise<KubeObject[]> => (await get(path))['items'] as KubeObject[];
   const [claims, volumes, pods, nodes, capacities] = await Promise.all([
     list(`/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`),
-    list('/api/v1/persistentvolumes'),
+    list(VOLUMES),
     list(`/api/v1/namespaces/${NAMESPACE}/pods`),
     list('/api/v1/nodes'),
     list('/apis/storage.k8s.io/v1/csistoragecapacities'),

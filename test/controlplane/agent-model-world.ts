@@ -12,6 +12,7 @@ import { Broken, Model } from './agent-model-state.ts';
 import { type ClaimSeen, look, NAMESPACE, type PodSeen } from './agent-model-view.ts';
 import type { KubeObject } from './api.ts';
 import { Installed } from './installed.ts';
+import { VOLUMES } from './paths.ts';
 import { tlv } from '../offline/tlv.ts';
 import { programs } from './storage-pools.ts';
 import { waitFor } from './wait.ts';
@@ -23,7 +24,6 @@ const EVERY_MS = 100;
 const SETS = `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets`;
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 export const CLAIMS = `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`;
-export const VOLUMES = '/api/v1/persistentvolumes';
 const MERGE = 'application/merge-patch+json';
 const AGENT_LEASES =
   '/apis/coordination.k8s.io/v1/namespaces/t-local-volume-system/leases?labelSelector=app.kubernetes.io%2Fcomponent%3Dagent';

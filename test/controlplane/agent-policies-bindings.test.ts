@@ -4,8 +4,9 @@ import { PER_NODE } from '../../scripts/generate/policies.ts';
 import { mutateClaim } from '../../src/mutate/claim.ts';
 import { claim } from '../unit/builders.ts';
 import { accepted, type Agent, AgentCluster, refused } from './agent-policies-cluster.ts';
-import { MERGE, volume, type VolumeParts, VOLUMES } from './agent-policies-objects.ts';
+import { MERGE, volume, type VolumeParts } from './agent-policies-objects.ts';
 import type { KubeObject } from './api.ts';
+import { VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /**

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { OURS, SELECTED_NODE } from '../../src/tars/vocabulary.ts';
 import { claim } from '../unit/builders.ts';
 import { accepted, AGENT, type Agent, AgentCluster, noRight, refused } from './agent-policies-cluster.ts';
-import { annotate, CLAIMS, label, MERGE, SYSTEM } from './agent-policies-objects.ts';
+import { annotate, label, MERGE, SYSTEM } from './agent-policies-objects.ts';
+import { CLAIMS } from './paths.ts';
 
 /** A claim is its owner's: of its own node's an agent may drop the choice of the node and write the route, no more; and say how large it is. */
 

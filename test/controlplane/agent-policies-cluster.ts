@@ -6,9 +6,10 @@ import type { ClaimSpec } from '../../src/tars/shapes.ts';
 import { SELECTED_NODE } from '../../src/tars/vocabulary.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { claim } from '../unit/builders.ts';
-import { CLAIMS, MERGE, SYSTEM } from './agent-policies-objects.ts';
+import { MERGE, SYSTEM } from './agent-policies-objects.ts';
 import { type ApiAnswer, ApiClient, type KubeObject } from './api.ts';
 import { ControlPlane, EVERYTHING } from './control-plane.ts';
+import { CLAIMS } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /*

@@ -3,8 +3,6 @@ import { persistentVolume } from '../../src/tars/persistent-volume.ts';
 /** What agents write, and what somebody might make of it who pretends to be another node's. */
 
 export const SYSTEM = 't-local-volume-system';
-export const VOLUMES = '/api/v1/persistentvolumes';
-export const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
 export const CAPACITIES = `/apis/storage.k8s.io/v1/namespaces/${SYSTEM}/csistoragecapacities`;
 export const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases`;
 export const MERGE = 'application/merge-patch+json';

@@ -8,7 +8,6 @@ import {
   annotate,
   CAPACITIES,
   capacity,
-  CLAIMS,
   label,
   lease,
   LEASES,
@@ -16,10 +15,10 @@ import {
   OWN,
   term,
   volume,
-  VOLUMES,
   volumeWith,
 } from './agent-policies-objects.ts';
 import { nodeObject } from './nodes.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** The component for clusters where the hostname label of a node is not its name. */

@@ -15,10 +15,10 @@ import {
   SYSTEM,
   term,
   volume,
-  VOLUMES,
   volumeWith,
 } from './agent-policies-objects.ts';
 import { GoldenTexts } from './golden-texts.ts';
+import { VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** What the agent of one node can do to what is of another, with the very token that its pod has: nothing. */

@@ -5,7 +5,8 @@ import { tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { bind, freeBytes, mountTmpfs, remount, sha256, treeOf, unmount } from './disks.ts';
-import { type Claim, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
+import { type Claim, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** A node whose disk goes, or is another one, or takes nothing more: what the agent does then, and when it is back. */

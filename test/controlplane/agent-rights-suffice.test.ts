@@ -9,16 +9,16 @@ import { DEFAULT_SETTINGS, parseClasses } from '../../src/tars/settings.ts';
 import { SELECTED_NODE } from '../../src/tars/vocabulary.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { AgentCluster } from './agent-policies-cluster.ts';
-import { CAPACITIES, CLAIMS, LEASES, VOLUMES } from './agent-policies-objects.ts';
+import { CAPACITIES, LEASES } from './agent-policies-objects.ts';
 import { Agents, quickened } from './agents.ts';
 import type { KubeObject } from './api.ts';
 import { contentOf, DiscoveryDisks } from './discovery-disks.ts';
+import { CLAIMS, PODS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** Real agents, each with the token of its pod and no right but what deploy/ gives: that is enough for all they do. */
 
 const NODES = ['node-1', 'node-2'];
-const PODS = '/api/v1/namespaces/default/pods';
 
 interface Stored extends KubeObject {
   readonly spec: { readonly nodeName?: string; readonly volumeName?: string; readonly capacity?: Capacity };
@@ -128,7 +128,7 @@ describe('agents with their own rights', function () {
           ['setPVOwnerRef', 'true'],
         ]),
       );
-      await cluster.stored('/apis/storage.k8s.io/v1/storageclasses', {
+      await cluster.stored(STORAGE_CLASSES, {
         metadata: { name: 'disks' },
         provisioner: 'kubernetes.io/no-provisioner',
         volumeBindingMode: 'Immediate',

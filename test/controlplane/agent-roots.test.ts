@@ -6,7 +6,8 @@ import { tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { bind, freeBytes, MIB, mountTmpfs, sha256, sizeBytes, unmount } from './disks.ts';
-import { type Claim, CLAIMS, type ClaimParts, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
+import { type Claim, type ClaimParts, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** One agent with two disks, each at a root of its own, and classes that choose between them. */

@@ -14,7 +14,8 @@ import { type Run, tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { treeOf } from './disks.ts';
-import { type Claim, type ClaimParts, CLAIMS, Served, type Volume, VOLUMES } from './served.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
+import { type Claim, type ClaimParts, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** Whose data a directory is that is already there, and what becomes of data when people delete volumes by hand. */

@@ -4,13 +4,14 @@ import { expect } from 'chai';
 import { Agents } from './agents.ts';
 import type { KubeObject } from './api.ts';
 import { Installed } from './installed.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** Many claims on many nodes, each node with its agent: every claim is bound, by one volume and no more. */
 
 const NODES = Array.from({ length: 100 }, (_, index) => `node-${index + 1}`);
 /** TLV_SOAK=1: so many that an agent has ten at once. */
-const CLAIMS = process.env['TLV_SOAK'] === undefined ? 300 : 1000;
+const CLAIM_COUNT = process.env['TLV_SOAK'] === undefined ? 300 : 1000;
 const NAME = 'many';
 
 interface Volume extends KubeObject {
@@ -46,22 +47,20 @@ describe('100 nodes with an agent each', function () {
     await installed?.stop();
   });
 
-  it(`bind ${CLAIMS} claims with one volume each`, async () => {
+  it(`bind ${CLAIM_COUNT} claims with one volume each`, async () => {
     writes.clear();
     const before = await requests();
     await installed.apply([manySet()]);
     await waitFor('all claims to be bound', allBound, { timeoutMs: 400_000 });
     const after = await requests();
-    const volumes = (await list<Volume>('/api/v1/persistentvolumes')).filter(
-      ({ status }) => status.phase === 'Bound',
-    );
-    expect(new Set(volumes.map(({ spec }) => spec.claimRef.name)).size).to.equal(CLAIMS);
-    expect(new Set(volumes.map(({ spec }) => spec.local.path)).size).to.equal(CLAIMS);
+    const volumes = (await list<Volume>(VOLUMES)).filter(({ status }) => status.phase === 'Bound');
+    expect(new Set(volumes.map(({ spec }) => spec.claimRef.name)).size).to.equal(CLAIM_COUNT);
+    expect(new Set(volumes.map(({ spec }) => spec.local.path)).size).to.equal(CLAIM_COUNT);
     expect(volumes.every(({ spec }) => existsSync(spec.local.path))).to.equal(true);
-    expect(writes.get('POST persistentvolumes')).to.equal(CLAIMS);
-    const ours = [...writes].map(([call, count]) => `${call} ${(count / CLAIMS).toFixed(2)}`).join(', ');
+    expect(writes.get('POST persistentvolumes')).to.equal(CLAIM_COUNT);
+    const ours = [...writes].map(([call, count]) => `${call} ${(count / CLAIM_COUNT).toFixed(2)}`).join(', ');
     const all = [...after].map(
-      ([call, count]) => [call, (count - (before.get(call) ?? 0)) / CLAIMS] as const,
+      ([call, count]) => [call, (count - (before.get(call) ?? 0)) / CLAIM_COUNT] as const,
     );
     const theirs = all
       .filter(([, count]) => count >= 0.05)
@@ -76,10 +75,8 @@ describe('100 nodes with an agent each', function () {
   /** A list of so many is work for the API server, which has better to do. */
   async function allBound(): Promise<boolean> {
     await sleep(2000);
-    const claims = await list<{ status: { phase: string } }>(
-      '/api/v1/namespaces/default/persistentvolumeclaims',
-    );
-    return claims.filter(({ status }) => status.phase === 'Bound').length === CLAIMS;
+    const claims = await list<{ status: { phase: string } }>(CLAIMS);
+    return claims.filter(({ status }) => status.phase === 'Bound').length === CLAIM_COUNT;
   }
 
   /** Writes that the API server has served, by verb and resource. */
@@ -106,7 +103,7 @@ function manySet(): object {
     kind: 'StatefulSet',
     metadata: { name: NAME, namespace: 'default' },
     spec: {
-      replicas: CLAIMS,
+      replicas: CLAIM_COUNT,
       podManagementPolicy: 'Parallel',
       serviceName: NAME,
       selector: { matchLabels: labels },

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { needRoot } from '../unit/agent/disk-world.ts';
+import { CLAIMS, PODS, VOLUMES } from './paths.ts';
 import { itIsEmpty, itServesTheSeeds, NODES } from './seeds-suite.ts';
-import { CLAIMS, claimOf, podOf, PODS, Served, type Volume, VOLUMES } from './served.ts';
+import { claimOf, podOf, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** Long enough for a pod to be bound, short enough to wait for. */

@@ -10,6 +10,7 @@ import { ApiClient, type KubeObject } from './api.ts';
 import { CHART, Helm, idOf, objectsIn, valueFlags } from './chart-helm.ts';
 import { Component } from './component.ts';
 import { ControlPlane, EVERYTHING } from './control-plane.ts';
+import { VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** The life of a release, in a namespace that is not the usual one: installed, upgraded, removed, and what outlives it. */
@@ -260,7 +261,7 @@ describe('a release of the chart', function () {
     const leases = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
     try {
       for (const [path, own, foreign] of [
-        ['/api/v1/persistentvolumes', volume('own', 'node-1'), volume('foreign', 'node-2')],
+        [VOLUMES, volume('own', 'node-1'), volume('foreign', 'node-2')],
         [leases, lease('t-local-volume-agent-node-1'), lease('t-local-volume-agent-node-2')],
       ] as const) {
         const refused = await agent.request('POST', `${path}?dryRun=All`, foreign);

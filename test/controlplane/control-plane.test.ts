@@ -12,11 +12,10 @@ import { expect } from 'chai';
 import { CONTROL_PLANE, ensureBinaries, pinnedVersion } from './binaries.ts';
 import { ComponentError } from './component.ts';
 import { ControlPlane, EVERYTHING } from './control-plane.ts';
+import { PODS, STATEFUL_SETS, STORAGE_CLASSES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 const BUILD_TIMEOUT_MS = 30 * 60_000;
-const STATEFUL_SETS = '/apis/apps/v1/namespaces/default/statefulsets';
-const PODS = '/api/v1/namespaces/default/pods';
 
 interface Pod {
   metadata: { name: string };
@@ -68,7 +67,7 @@ describe('control plane', function () {
   });
 
   it('runs the pods of a StatefulSet, and keeps those waiting whose claims nobody fulfils', async () => {
-    await create('/apis/storage.k8s.io/v1/storageclasses', {
+    await create(STORAGE_CLASSES, {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
       metadata: { name: 'nobody' },
@@ -129,7 +128,7 @@ describe('control plane', function () {
     const webhook = await refusingWebhook(plane.tls);
     const clientConfig = {
       url: `https://127.0.0.1:${(webhook.address() as AddressInfo).port}/validate`,
-      caBundle: Buffer.from(plane.tls.ca).toString('base64'),
+      caBundle: plane.tls.caBundle,
     };
     const configurations = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
     await create(configurations, {

@@ -113,13 +113,14 @@ export class ControlPlane {
   }
 
   /**
-   * The API server's own certificate, good for its address and localhost. A webhook under test may serve with it, and
-   * `ca`, base64-encoded, is its caBundle.
+   * The API server's own certificate, good for its address and localhost. A webhook under test may serve with it;
+   * `caBundle` goes into its configuration.
    */
-  get tls(): { readonly ca: string; readonly cert: string; readonly key: string } {
+  get tls(): Readonly<Record<'ca' | 'caBundle' | 'cert' | 'key', string>> {
     // The file holds the certificate, then the authority that signed it.
     const cert = readFileSync(tlsFile(this.directory, 'crt'), 'utf8');
-    return { ca: cert, cert, key: readFileSync(tlsFile(this.directory, 'key'), 'utf8') };
+    const key = readFileSync(tlsFile(this.directory, 'key'), 'utf8');
+    return { ca: cert, caBundle: Buffer.from(cert).toString('base64'), cert, key };
   }
 
   /** The path of a kubeconfig file: the admin's, or that of one of the identities given at the start. */

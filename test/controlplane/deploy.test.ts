@@ -17,6 +17,7 @@ import type { KubeObject } from './api.ts';
 import { CERT_MANAGER } from './chart-cert-manager.ts';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
+import { CLAIMS, STATEFUL_SETS, TSERVERS } from './paths.ts';
 import { freePorts } from './ports.ts';
 import { waitFor } from './wait.ts';
 
@@ -34,7 +35,6 @@ const OVERLAYS = [
 type Overlay = (typeof OVERLAYS)[number];
 const SYSTEM = 't-local-volume-system';
 const CONFIGURATIONS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 
 interface Rule {
   readonly apiGroups: string[];
@@ -123,8 +123,8 @@ describe('deploy', function () {
   });
 
   it('keeps what the webhook put in when it is applied again: caBundle and certificates', async () => {
-    const bundle = Buffer.from(plane.tls.ca).toString('base64');
-    for (const kind of CONFIGURATIONS) await patchWebhooks(kind, 'clientConfig/caBundle', bundle);
+    const { caBundle } = plane.tls;
+    for (const kind of CONFIGURATIONS) await patchWebhooks(kind, 'clientConfig/caBundle', caBundle);
     const secret = { data: { 'tls.crt': 'eA==' } };
     await kubectl([
       '-n',
@@ -145,7 +145,7 @@ describe('deploy', function () {
           '-o',
           'jsonpath={.webhooks[*].clientConfig.caBundle}',
         ]);
-        expect(new Set(bundles.split(' ')), kind).to.deep.equal(new Set([bundle]));
+        expect(new Set(bundles.split(' ')), kind).to.deep.equal(new Set([caBundle]));
       }
       const kept = await kubectl([
         '-n',
@@ -229,12 +229,9 @@ describe('deploy', function () {
   }
 
   describe('asks a webhook that answers', () => {
-    const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
-    const tservers = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
     const asked: string[] = [];
     let server: Server;
     let port: number;
-    const bundle = (): string => Buffer.from(plane.tls.ca).toString('base64');
 
     before(async () => {
       server = createServer({ key: plane.tls.key, cert: plane.tls.cert }, (request, response) => {
@@ -242,11 +239,11 @@ describe('deploy', function () {
       });
       [port = 0] = await freePorts(1);
       server.listen(port, '127.0.0.1');
-      await apply(calledAt(port, bundle()));
+      await apply(calledAt(port, plane.tls.caBundle));
       await waitFor('all four to be asked', async () => {
         asked.length = 0;
-        await send('POST', `${SETS}?dryRun=All`, named('probe', foreign));
-        await send('POST', `${tservers}?dryRun=All`, tserver());
+        await send('POST', `${STATEFUL_SETS}?dryRun=All`, named('probe', foreign));
+        await send('POST', `${TSERVERS}?dryRun=All`, tserver());
         return asked.length === 4;
       });
     });
@@ -289,14 +286,16 @@ describe('deploy', function () {
     const annotate = (annotations: object) => ({ metadata: { annotations } });
 
     it('about StatefulSets: what changes spec or labels, and nothing else', async () => {
-      expect(await askedBy('POST', SETS, named('other', foreign))).to.equal('mutate 2s, validate 2s');
+      expect(await askedBy('POST', STATEFUL_SETS, named('other', foreign))).to.equal(
+        'mutate 2s, validate 2s',
+      );
       const labelled = named('sent', statefulSet({ metadata: { labels: LABELS, finalizers: ['a.b/c'] } }));
-      expect(await askedBy('POST', SETS, labelled)).to.equal('mutate 5s, validate 5s');
+      expect(await askedBy('POST', STATEFUL_SETS, labelled)).to.equal('mutate 5s, validate 5s');
       for (const [name, seconds] of [
         ['other', 2],
         ['sent', 5],
       ] as const) {
-        const path = `${SETS}/${name}`;
+        const path = `${STATEFUL_SETS}/${name}`;
         const both = `mutate ${seconds}s, validate ${seconds}s`;
         expect(await askedBy('PATCH', path, { spec: { replicas: 7 } })).to.equal(both);
         expect(await askedBy('PATCH', path, { metadata: { labels: { a: 'b' } } })).to.equal(both);
@@ -306,11 +305,13 @@ describe('deploy', function () {
       }
       // It was ours, and so somebody has to look.
       const bare = { metadata: { labels: { 'tars.io/ServerApp': null } } };
-      expect(await askedBy('PATCH', `${SETS}/sent`, bare)).to.equal('mutate 5s, validate 5s');
-      expect(await askedBy('DELETE', `${SETS}/sent`)).to.equal('');
-      expect(await askedBy('PATCH', `${SETS}/sent`, { spec: { replicas: 1 } })).to.equal('');
-      expect(await askedBy('PATCH', `${SETS}/sent`, { metadata: { finalizers: null } })).to.equal('');
-      expect(await askedBy('DELETE', `${SETS}/other`)).to.equal('');
+      expect(await askedBy('PATCH', `${STATEFUL_SETS}/sent`, bare)).to.equal('mutate 5s, validate 5s');
+      expect(await askedBy('DELETE', `${STATEFUL_SETS}/sent`)).to.equal('');
+      expect(await askedBy('PATCH', `${STATEFUL_SETS}/sent`, { spec: { replicas: 1 } })).to.equal('');
+      expect(await askedBy('PATCH', `${STATEFUL_SETS}/sent`, { metadata: { finalizers: null } })).to.equal(
+        '',
+      );
+      expect(await askedBy('DELETE', `${STATEFUL_SETS}/other`)).to.equal('');
     });
 
     it('about claims: new ones of the class, the choice of a node, what rules look at', async () => {
@@ -318,8 +319,8 @@ describe('deploy', function () {
         .volumeClaimTemplates![0]!;
       const choose = (node: string | null) => annotate({ 'volume.kubernetes.io/selected-node': node });
       const route = (node: string | null) => ({ metadata: { labels: { 'local.tars.io/node': node } } });
-      const path = `${claims}/sent`;
-      expect(await askedBy('POST', claims, named('sent', made))).to.equal('mutate 3s, validate 3s');
+      const path = `${CLAIMS}/sent`;
+      expect(await askedBy('POST', CLAIMS, named('sent', made))).to.equal('mutate 3s, validate 3s');
       expect(await askedBy('PATCH', path, annotate({ a: 'b' }))).to.equal('');
       expect(await askedBy('PATCH', path, choose('node-1'))).to.equal('mutate 1s');
       // Nobody wrote the label, so it is asked for again whatever is written.
@@ -333,14 +334,14 @@ describe('deploy', function () {
       expect(await askedBy('PATCH', path, choose(null))).to.equal('mutate 1s');
       expect(await askedBy('DELETE', path)).to.equal('');
       const other = claim('other', { storageClassName: 'nfs' });
-      expect(await askedBy('POST', claims, other)).to.equal('');
-      expect(await askedBy('PATCH', `${claims}/other`, choose('node-1'))).to.equal('');
+      expect(await askedBy('POST', CLAIMS, other)).to.equal('');
+      expect(await askedBy('PATCH', `${CLAIMS}/other`, choose('node-1'))).to.equal('');
     });
 
     it('about TServers: what changes the spec or the scope', async () => {
-      const path = `${tservers}/tars-tarslog`;
+      const path = `${TSERVERS}/tars-tarslog`;
       const both = 'mutate 5s, validate 5s';
-      expect(await askedBy('POST', tservers, tserver())).to.equal(both);
+      expect(await askedBy('POST', TSERVERS, tserver())).to.equal(both);
       expect(await askedBy('PATCH', path, { spec: { release: { image: 'x' } } })).to.equal(both);
       expect(await askedBy('PATCH', path, annotate({ 'local.tars.io/scope': 'Pod' }))).to.equal(both);
       expect(await askedBy('PATCH', path, annotate({ a: 'b' }))).to.equal('');
@@ -349,8 +350,8 @@ describe('deploy', function () {
     });
 
     it('about no StatefulSet that says nothing of TServers, with opted-in-only', async () => {
-      await apply(calledAt(port, bundle(), 'opted-in-only'));
-      const probe = `${SETS}?dryRun=All`;
+      await apply(calledAt(port, plane.tls.caBundle, 'opted-in-only'));
+      const probe = `${STATEFUL_SETS}?dryRun=All`;
       await waitFor('the others to be left alone', async () => {
         asked.length = 0;
         await send('POST', probe, named('probe', foreign));
@@ -371,23 +372,21 @@ describe('deploy', function () {
     before(async () => {
       await kubectl(['delete', CONFIGURATIONS.join(','), 't-local-volume', '--ignore-not-found']);
       await waitFor('no webhook to be asked', async () => {
-        const { status } = await plane.api('POST', `${SETS}?dryRun=All`, completed);
+        const { status } = await plane.api('POST', `${STATEFUL_SETS}?dryRun=All`, completed);
         return status === 201;
       });
       for (const name of ['ours', 'held']) {
         const finalizers = name === 'held' ? { finalizers: ['example.com/held'] } : {};
         const set = { ...completed, metadata: { ...completed.metadata, name, ...finalizers } };
-        expect((await plane.api('POST', SETS, set)).status).to.equal(201);
+        expect((await plane.api('POST', STATEFUL_SETS, set)).status).to.equal(201);
       }
-      expect(
-        (await plane.api('POST', '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers', tserver())).status,
-      ).to.equal(201);
+      expect((await plane.api('POST', TSERVERS, tserver())).status).to.equal(201);
       // Where nobody listens, as when all pods are down.
       const [port] = await freePorts(1);
       const down = calledAt(port!);
       await apply(down);
       await waitFor('the webhook to be asked', async () => {
-        const { status } = await plane.api('POST', `${SETS}?dryRun=All`, completed);
+        const { status } = await plane.api('POST', `${STATEFUL_SETS}?dryRun=All`, completed);
         return status === 500;
       });
     });
@@ -425,10 +424,12 @@ describe('deploy', function () {
         statefulSet({ pod: { hostNetwork: true }, templates: [claim('data', { storageClassName: 'nfs' })] }),
       );
       const started = performance.now();
-      expect((await plane.api('POST', SETS, foreign)).status).to.equal(201);
-      expect((await patch(`${SETS}/foreign`, { spec: { replicas: 2 } })).status).to.equal(200);
-      expect((await patch(`${SETS}/foreign`, { metadata: { labels: { a: 'b' } } })).status).to.equal(200);
-      expect((await plane.api('DELETE', `${SETS}/foreign`)).status).to.equal(200);
+      expect((await plane.api('POST', STATEFUL_SETS, foreign)).status).to.equal(201);
+      expect((await patch(`${STATEFUL_SETS}/foreign`, { spec: { replicas: 2 } })).status).to.equal(200);
+      expect((await patch(`${STATEFUL_SETS}/foreign`, { metadata: { labels: { a: 'b' } } })).status).to.equal(
+        200,
+      );
+      expect((await plane.api('DELETE', `${STATEFUL_SETS}/foreign`)).status).to.equal(200);
       expect(performance.now() - started).to.be.lessThan(2000);
     });
 
@@ -438,62 +439,66 @@ describe('deploy', function () {
         value: 'x'.repeat(80),
       }));
       const large = statefulSet({ pod: { containers: [{ name: 'a', image: 'a', env }] } });
-      expect((await plane.api('POST', SETS, named('large', large))).status).to.equal(201);
-      expect((await patch(`${SETS}/large`, { spec: { replicas: 2 } })).status).to.equal(200);
+      expect((await plane.api('POST', STATEFUL_SETS, named('large', large))).status).to.equal(201);
+      expect((await patch(`${STATEFUL_SETS}/large`, { spec: { replicas: 2 } })).status).to.equal(200);
     });
 
     it('a labelled one scales, gets status and annotations, but no other spec', async () => {
       await kubectl(['scale', 'sts/ours', '--replicas=5']);
       await kubectl(['annotate', 'sts/ours', 'a=b']);
       const status = { status: { replicas: 5, observedGeneration: 2 } };
-      expect((await patch(`${SETS}/ours/status`, status)).status).to.equal(200);
+      expect((await patch(`${STATEFUL_SETS}/ours/status`, status)).status).to.equal(200);
       const { code, stderr } = await plane.kubectl(['rollout', 'restart', 'sts/ours']);
       expect(code).to.equal(1);
       expect(stderr).to.contain('failed calling webhook "update.servers.local.tars.io"');
       // Nor does it get away by taking off what opted it in.
-      expect((await patch(`${SETS}/ours`, { metadata: { labels: null } })).status).to.equal(500);
+      expect((await patch(`${STATEFUL_SETS}/ours`, { metadata: { labels: null } })).status).to.equal(500);
     });
 
     it('a labelled one goes, its finalizer first', async () => {
-      expect((await plane.api('DELETE', `${SETS}/held`)).status).to.equal(200);
-      expect((await patch(`${SETS}/held`, { metadata: { finalizers: null } })).status).to.equal(200);
-      expect((await plane.api('GET', `${SETS}/held`)).status).to.equal(404);
+      expect((await plane.api('DELETE', `${STATEFUL_SETS}/held`)).status).to.equal(200);
+      expect((await patch(`${STATEFUL_SETS}/held`, { metadata: { finalizers: null } })).status).to.equal(200);
+      expect((await plane.api('GET', `${STATEFUL_SETS}/held`)).status).to.equal(404);
     });
 
     it('claims come and change', async () => {
-      const path = '/api/v1/namespaces/default/persistentvolumeclaims';
       const made = { ...template, metadata: { ...template.metadata, name: 'data-ours-5' } };
-      expect((await plane.api('POST', path, made)).status).to.equal(201);
+      expect((await plane.api('POST', CLAIMS, made)).status).to.equal(201);
       const chosen = { metadata: { annotations: { 'volume.kubernetes.io/selected-node': 'node-1' } } };
-      expect((await patch(`${path}/data-ours-5`, chosen)).status).to.equal(200);
-      expect((await patch(`${path}/data-ours-5`, { spec: { volumeName: 'pv-1' } })).status).to.equal(200);
+      expect((await patch(`${CLAIMS}/data-ours-5`, chosen)).status).to.equal(200);
+      expect((await patch(`${CLAIMS}/data-ours-5`, { spec: { volumeName: 'pv-1' } })).status).to.equal(200);
       // The policy still stands.
-      const { status, body } = await plane.api('POST', path, claim('half-made'));
+      const { status, body } = await plane.api('POST', CLAIMS, claim('half-made'));
       expect(status, JSON.stringify(body)).to.equal(422);
       expect(body['message']).to.contain('denied request: TLV405 ');
     });
 
     it('a TServer gets status and labels, but no other spec, and no new one comes', async () => {
-      const path = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
       const name = 'tars-tarslog';
-      expect((await patch(`${path}/${name}/status`, { status: { currentReplicas: 1 } })).status).to.equal(
+      expect((await patch(`${TSERVERS}/${name}/status`, { status: { currentReplicas: 1 } })).status).to.equal(
         200,
       );
-      expect((await patch(`${path}/${name}`, { metadata: { labels: { a: 'b' } } })).status).to.equal(200);
-      expect((await patch(`${path}/${name}`, { spec: { release: { image: 'x' } } })).status).to.equal(500);
+      expect((await patch(`${TSERVERS}/${name}`, { metadata: { labels: { a: 'b' } } })).status).to.equal(200);
+      expect((await patch(`${TSERVERS}/${name}`, { spec: { release: { image: 'x' } } })).status).to.equal(
+        500,
+      );
       const other = tserver({}, { server: 'other' }, { name: 'tars-other' });
       const { stderr } = await plane.kubectl(['create', '-f', '-'], { input: JSON.stringify(other) });
       expect(stderr).to.contain('failed calling webhook "tservers.local.tars.io"');
-      expect((await plane.api('DELETE', `${path}/${name}`)).status).to.equal(200);
+      expect((await plane.api('DELETE', `${TSERVERS}/${name}`)).status).to.equal(200);
     });
 
     for (const namespace of ['kube-system', SYSTEM]) {
       it(`nobody in ${namespace} waits`, async () => {
         const set = { ...statefulSet({ metadata: { labels: LABELS } }) };
-        const { status } = await plane.api('POST', `${SETS.replace('default', namespace)}?dryRun=All`, {
-          ...set,
-          metadata: { ...set.metadata, namespace },
-        });
+        const { status } = await plane.api(
+          'POST',
+          `${STATEFUL_SETS.replace('default', namespace)}?dryRun=All`,
+          {
+            ...set,
+            metadata: { ...set.metadata, namespace },
+          },
+        );
         expect(status).to.equal(201);
       });
     }
@@ -505,7 +510,7 @@ describe('deploy', function () {
       const off = commands.find(([verb]) => verb === 'delete')!;
       const on = commands.find(([verb]) => verb === 'apply')!;
       const plain = named('plain', statefulSet({ metadata: { labels: LABELS } }));
-      const create500 = async () => (await plane.api('POST', `${SETS}?dryRun=All`, plain)).status;
+      const create500 = async () => (await plane.api('POST', `${STATEFUL_SETS}?dryRun=All`, plain)).status;
       await kubectl(off);
       await waitFor('the webhook to be asked no more', async () => (await create500()) === 201);
       await kubectl(on.map((word) => (word.startsWith('deploy/') ? `${ROOT}${word}` : word)));

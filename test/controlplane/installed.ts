@@ -8,6 +8,7 @@ import { ROOT } from '../offline/tlv.ts';
 import { spawnSupervised } from './component.ts';
 import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
+import { STATEFUL_SETS } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** The product as an operator installs it, but for its pods: the webhook runs as a process beside the tests. */
@@ -92,7 +93,7 @@ export class Installed {
         template: { metadata: { labels }, spec: { containers: [{ name: 'probe', image: 'probe' }] } },
       },
     };
-    const path = '/apis/apps/v1/namespaces/default/statefulsets?dryRun=All';
+    const path = `${STATEFUL_SETS}?dryRun=All`;
     await waitFor('the webhook to be asked', async () => {
       const { status, body } = await this.plane.api('POST', path, probe);
       return status === 422 && String(body['message']).includes('local.tars.io/tserver');
@@ -147,7 +148,7 @@ export class Installed {
   /** Configurations name a Service; here the webhook is reached by its address. */
   #reachable(manifest: Manifest): Manifest {
     if (!Array.isArray(manifest.webhooks)) return manifest;
-    const caBundle = Buffer.from(this.plane.tls.ca).toString('base64');
+    const { caBundle } = this.plane.tls;
     const port = this.#webhook?.port ?? 0;
     return {
       ...manifest,

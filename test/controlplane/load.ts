@@ -2,6 +2,7 @@ import { Agent, request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import type { KubeObject } from './api.ts';
+import { STATEFUL_SETS, TSERVERS } from './paths.ts';
 import { CONFIGURATIONS, type ConfigurationKind, type Replicas } from './replicas.ts';
 
 /** Requests of two kinds against the webhook: creates through the API server, and direct ones. */
@@ -54,8 +55,6 @@ interface Reply {
   readonly body: string;
 }
 
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
-const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
 /** Of TServer mount, claim template and volume mount. */
 const VOLUME = 'data';
 const SERVER = 'load';
@@ -89,7 +88,7 @@ export class Load {
 
   static async start(cluster: Replicas, options: LoadOptions = {}): Promise<Load> {
     const plain = statefulSet('load-review', 'review');
-    const { status, body } = await cluster.plane.api('POST', `${SETS}?dryRun=All`, plain);
+    const { status, body } = await cluster.plane.api('POST', `${STATEFUL_SETS}?dryRun=All`, plain);
     if (status !== 201) throw new Error(`a StatefulSet on trial: ${status} ${JSON.stringify(body)}`);
     return new Load(cluster, options, { mutating: review(plain), validating: review(body) });
   }
@@ -136,7 +135,7 @@ export class Load {
       });
       const { body }: { body: SetList } = await this.#cluster.plane.api<SetList>(
         'GET',
-        `${SETS}?${query.toString()}`,
+        `${STATEFUL_SETS}?${query.toString()}`,
       );
       count += body.items.length;
       bare.push(...body.items.filter((set) => !isInjected(set)).map(({ metadata }) => metadata?.name ?? ''));
@@ -160,7 +159,11 @@ export class Load {
   async #create(name: string): Promise<boolean> {
     return this.#creates.time(name, async () => {
       const { plane } = this.#cluster;
-      const { status, body } = await plane.api<StoredSet>('POST', SETS, statefulSet(name, this.#run));
+      const { status, body } = await plane.api<StoredSet>(
+        'POST',
+        STATEFUL_SETS,
+        statefulSet(name, this.#run),
+      );
       // Of an earlier try that was answered by nobody; stored() has a look at it.
       if (status === 409) return true;
       if (status !== 201) throw new Error(`${status} ${String(body['message'])}`);

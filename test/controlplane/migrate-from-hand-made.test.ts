@@ -6,7 +6,8 @@ import { needRoot } from '../unit/agent/disk-world.ts';
 import { treeOf } from './disks.ts';
 import { Migration } from './migrate-cluster.ts';
 import { HAND_MADE_CLASS, redisCluster, redisVolume, webServer } from './migrate-hand-made-objects.ts';
-import { type Claim, PODS, type Pod, type Volume, VOLUMES } from './served.ts';
+import { PODS, VOLUMES } from './paths.ts';
+import { type Claim, type Pod, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** docs/migrate/from-hand-made.md, with the volumes of the redis seed: kept beside ours, and brought under ours. */

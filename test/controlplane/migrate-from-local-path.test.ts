@@ -15,7 +15,8 @@ import { needRoot } from '../unit/agent/disk-world.ts';
 import { treeOf } from './disks.ts';
 import { Migration } from './migrate-cluster.ts';
 import { LOCAL_PATH_CLASS, localPathVolume } from './migrate-local-path-objects.ts';
-import { type Claim, type Pod, statefulSetOf, type Volume, VOLUMES } from './served.ts';
+import { STORAGE_CLASSES, VOLUMES } from './paths.ts';
+import { type Claim, type Pod, statefulSetOf, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** docs/migrate/from-local-path.md, done step by step: one replica there, back and there again, then the others. */
@@ -90,7 +91,7 @@ describe('migrating from local-path-provisioner', function () {
     const path = migration.hosts.file(node, volume.spec.hostPath.path);
     mkdirSync(path, { recursive: true });
     chmodSync(path, 0o777);
-    await migration.create('/api/v1/persistentvolumes', volume);
+    await migration.create(VOLUMES, volume);
     await waitFor(`replica ${ordinal} to run`, async () => (await pod(ordinal)).status.phase === 'Running');
     // What the server makes of it.
     writeFileSync(join(path, 'data'), `data of ${ordinal}`, { mode: 0o600 });
@@ -149,7 +150,7 @@ describe('migrating from local-path-provisioner', function () {
       await migration.follow('install');
       await migration.hosts.startAgents();
       await migration.follow('answers', 'rehearse', 'rewrite');
-      const { reclaimPolicy } = await migration.get('/apis/storage.k8s.io/v1/storageclasses/t-storage-class');
+      const { reclaimPolicy } = await migration.get(`${STORAGE_CLASSES}/t-storage-class`);
       expect(reclaimPolicy).to.equal('Retain');
     });
   });

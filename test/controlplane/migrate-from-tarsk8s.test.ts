@@ -8,6 +8,7 @@ import { treeOf } from './disks.ts';
 import { Migration } from './migrate-cluster.ts';
 import { CLASS, ITS_CLASS, itsVolume, NAMESPACE, TARS, tarslog } from './migrate-tarsk8s-objects.ts';
 import { claimPath, LOGS, setPath, TarsK8S } from './migrate-tarsk8s.ts';
+import { STORAGE_CLASSES, VOLUMES } from './paths.ts';
 import { ITS_CRD, itsStatefulSet } from './tarsk8s-objects.ts';
 import { waitFor } from './wait.ts';
 
@@ -77,7 +78,7 @@ describe('migrating from the agent of TarsK8S', function () {
         'cannot be taken over: tars/remote-log-dir-tars-tarslog-0 mode 750\n',
       );
       await ask(null);
-      const path = '/api/v1/persistentvolumes/tars-delay-bind-tars-tarsconfig-7a5df2f4';
+      const path = `${VOLUMES}/tars-delay-bind-tars-tarsconfig-7a5df2f4`;
       const label = (server: string) =>
         its.patch(path, { metadata: { labels: { 'tars.io/ServerName': server } } });
       await label('TarsConfig');
@@ -106,9 +107,7 @@ describe('migrating from the agent of TarsK8S', function () {
       await migration.hosts.stopAgents();
       expect(await areOurs()).to.deep.equal([false, false, false]);
       await migration.follow('back-install');
-      const { provisioner, reclaimPolicy } = await migration.get(
-        `/apis/storage.k8s.io/v1/storageclasses/${CLASS}`,
-      );
+      const { provisioner, reclaimPolicy } = await migration.get(`${STORAGE_CLASSES}/${CLASS}`);
       expect([provisioner, reclaimPolicy]).to.deep.equal(['kubernetes.io/no-provisioner', 'Delete']);
       await isAsItWas();
     });
@@ -247,7 +246,7 @@ describe('migrating from the agent of TarsK8S', function () {
     it('lets go of data as the policies say', async () => {
       await migration.follow('delete', 'back-retain');
       expect(await policies()).to.deep.equal(['Delete']);
-      const kept = '/api/v1/persistentvolumes/tars-remote-log-dir-tars-tarslog-74e84c2f';
+      const kept = `${VOLUMES}/tars-remote-log-dir-tars-tarslog-74e84c2f`;
       await its.patch(kept, { spec: { persistentVolumeReclaimPolicy: 'Retain' } });
       await migration.kubectl('-n', NAMESPACE, 'delete', 'tserver,statefulset', '--all');
       await migration.kubectl('-n', NAMESPACE, 'delete', 'pvc', '--all', '--timeout=60s');

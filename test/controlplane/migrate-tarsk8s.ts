@@ -16,6 +16,7 @@ import {
   tarsconfig,
   tarslog,
 } from './migrate-tarsk8s-objects.ts';
+import { VOLUMES } from './paths.ts';
 import type { Claim, Pod, Volume } from './served.ts';
 import { itsAnnotations, itsStatefulSet } from './tarsk8s-objects.ts';
 import { waitFor } from './wait.ts';
@@ -25,7 +26,6 @@ export const LOGS = 'tars/tars.tarslog/remote-log-dir';
 const LEFT = 'tars/tars.gone/data';
 
 const MERGE = 'application/merge-patch+json';
-const VOLUMES = '/api/v1/persistentvolumes';
 
 /** Paths of the namespace that its servers are in. */
 const inNamespace = (group: string, kind: string, name = '') =>

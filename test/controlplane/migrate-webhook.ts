@@ -52,7 +52,7 @@ export async function writeOverlay(
   const base = `${ROOT}deploy/overlays/${overlay}`;
   const { code, stdout, stderr } = await plane.kubectl(['kustomize', base]);
   if (code !== 0) throw new Error(`kubectl kustomize: ${stderr}`);
-  const caBundle = Buffer.from(plane.tls.ca).toString('base64');
+  const { caBundle } = plane.tls;
   const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Configuration);
   const patches = objects.flatMap(({ kind, webhooks }) => {
     if (!webhooks) return [];

@@ -15,6 +15,7 @@ import { ROOT, tlv } from '../offline/tlv.ts';
 import { claim, create, LABELS, localMount, mount, statefulSet, tserver } from '../unit/builders.ts';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
+import { CLAIMS, STATEFUL_SETS, TSERVERS } from './paths.ts';
 import { ARBITRARY } from './policies-arbitrary.ts';
 import { laxCrd } from './policies-lax-crd.ts';
 import { ROWS, type PolicyRow } from './policies-rows.ts';
@@ -29,9 +30,9 @@ type Kind = 'TServer' | 'StatefulSet' | 'PersistentVolumeClaim';
 type AnyObject = Record<string, unknown> & { metadata?: Record<string, unknown> | null };
 
 const RESOURCE: Readonly<Record<Kind, string>> = {
-  TServer: '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers',
-  StatefulSet: '/apis/apps/v1/namespaces/default/statefulsets',
-  PersistentVolumeClaim: '/api/v1/namespaces/default/persistentvolumeclaims',
+  TServer: TSERVERS,
+  StatefulSet: STATEFUL_SETS,
+  PersistentVolumeClaim: CLAIMS,
 };
 
 const BOTH: Settings = { classes: PER_NODE.classes, modePattern: 'posix' };

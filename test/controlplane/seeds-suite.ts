@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { expect } from 'chai';
 import { ROOT, tlv } from '../offline/tlv.ts';
 import { sha256 } from './disks.ts';
-import { type Pod, PODS, type Served, type Volume, VOLUMES } from './served.ts';
+import { PODS, VOLUMES } from './paths.ts';
+import { type Pod, type Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /* The seeds' servers, from apply to running pods, on nodes that kwok plays and directories that are real. */

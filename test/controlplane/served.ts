@@ -6,6 +6,7 @@ import { LABEL, OURS, SELECTED_NODE, STORAGE_CLASS } from '../../src/tars/vocabu
 import { Agents } from './agents.ts';
 import { Installed, type InstallOptions } from './installed.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /** A cluster that the product is installed in, agents and all. */
@@ -138,9 +139,6 @@ export const statefulSetOf = (
   },
 });
 
-export const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
-export const VOLUMES = '/api/v1/persistentvolumes';
-export const PODS = '/api/v1/namespaces/default/pods';
 const MERGE = 'application/merge-patch+json';
 
 export interface ServedOptions extends InstallOptions {

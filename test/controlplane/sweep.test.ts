@@ -8,6 +8,7 @@ import { OURS, SELECTED_NODE } from '../../src/tars/vocabulary.ts';
 import { ROOT } from '../offline/tlv.ts';
 import type { KubeObject } from './api.ts';
 import { ControlPlane, EVERYTHING } from './control-plane.ts';
+import { CLAIMS, VOLUMES } from './paths.ts';
 import {
   capacityObject,
   claimObject,
@@ -24,8 +25,6 @@ import { waitFor } from './wait.ts';
 
 const ACCOUNT = `system:serviceaccount:${SYSTEM}:t-local-volume-webhook`;
 const DELAY_SECONDS = 8;
-const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
-const VOLUMES = '/api/v1/persistentvolumes';
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases`;
 const CAPACITIES = `/apis/storage.k8s.io/v1/namespaces/${SYSTEM}/csistoragecapacities`;
 

@@ -7,9 +7,9 @@ import { ROOT } from '../offline/tlv.ts';
 import { ControlPlane } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
 import { type Fault, FaultProxy } from './fault-proxy.ts';
+import { TSERVERS } from './paths.ts';
 import { waitFor } from './wait.ts';
 
-const TSERVERS = '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers';
 const CRD = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/tservers.k8s.tars.io';
 
 /** As in production, but in seconds where that has minutes; a list never comes to the aid of a watch. */

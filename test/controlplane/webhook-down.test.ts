@@ -15,6 +15,7 @@ import {
 import type { KubeObject } from './api.ts';
 import { GoldenTexts } from './golden-texts.ts';
 import { Installed } from './installed.ts';
+import { CLAIMS, PODS, STATEFUL_SETS, VOLUMES } from './paths.ts';
 import { waitFor } from './wait.ts';
 
 /**
@@ -22,9 +23,6 @@ import { waitFor } from './wait.ts';
  * who create or change what is opted in. Volumes are made here by hand, as an agent would.
  */
 
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
-const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
-const VOLUMES = '/api/v1/persistentvolumes';
 const NODES = ['node-1', 'node-2', 'node-3', 'node-4'];
 
 interface Claim extends KubeObject {
@@ -139,7 +137,7 @@ describe('while the webhook is down', function () {
       `${replicas} replicas of ${name}`,
       async () => {
         await serveClaims();
-        const { status } = await get<StoredSet>(`${SETS}/${name}`);
+        const { status } = await get<StoredSet>(`${STATEFUL_SETS}/${name}`);
         return status.replicas === replicas && status.readyReplicas === replicas;
       },
       { timeoutMs: 60_000 },
@@ -166,7 +164,7 @@ describe('while the webhook is down', function () {
   it('an opted-in one scales, and its new claims are complete and bound', async () => {
     await kubectl('scale', 'sts/tars-tarslog', '--replicas=4');
     await running('tars-tarslog', 4);
-    const { spec } = await get<StoredSet>(`${SETS}/tars-tarslog`);
+    const { spec } = await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`);
     const claims = await claimsOf('tars-tarslog');
     expect(claims).to.have.length(4 * 2);
     for (const { metadata, spec: given, status } of claims) {
@@ -182,7 +180,7 @@ describe('while the webhook is down', function () {
   });
 
   it('deleted pods come back, and its status goes on', async () => {
-    const path = '/api/v1/namespaces/default/pods/tars-tarslog-1';
+    const path = `${PODS}/tars-tarslog-1`;
     const uid = (await get<KubeObject>(path)).metadata!.uid;
     await kubectl('delete', 'pod', 'tars-tarslog-1');
     await waitFor('another pod of that name to run', async () => {
@@ -323,7 +321,7 @@ describe('while the webhook is down', function () {
     it('a running one is changed, and keeps its list', async () => {
       await kubectl('rollout', 'status', 'sts/tars-tarslog', '--timeout=60s');
       await kubectl('patch', 'tserver/tars-tarslog', '--type=merge', '-p', HOST_NETWORK);
-      const { spec } = await get<StoredSet>(`${SETS}/tars-tarslog`);
+      const { spec } = await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`);
       expect(spec.volumeClaimTemplates).to.have.length(2);
     });
   });
@@ -337,7 +335,7 @@ describe('while the webhook is down', function () {
 
     it('templates are added and bad ones refused', async () => {
       await accepted(['create'], own('again', { metadata: { labels: LABELS }, pod: ON_HOST }));
-      const { spec } = await get<StoredSet>(`${SETS}/again`);
+      const { spec } = await get<StoredSet>(`${STATEFUL_SETS}/again`);
       expect(spec.volumeClaimTemplates.map(({ metadata }) => metadata.name)).to.deep.equal(['delay-bind']);
       const bad = tserver({ mounts: [localMount('delay-bind')] }, { server: 'bad' }, { name: 'tars-bad' });
       expect((await write(['create'], bad)).stderr).to.match(
@@ -351,7 +349,9 @@ describe('while the webhook is down', function () {
       for (const name of ['tars-tarslog', 'plain']) {
         await kubectl('rollout', 'status', `sts/${name}`, '--timeout=60s');
       }
-      expect((await get<StoredSet>(`${SETS}/tars-tarslog`)).spec.volumeClaimTemplates).to.have.length(2);
+      expect(
+        (await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`)).spec.volumeClaimTemplates,
+      ).to.have.length(2);
     });
 
     it('claims that were scheduled meanwhile get their routing label with whatever is next written', async () => {

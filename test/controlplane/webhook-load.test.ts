@@ -8,6 +8,7 @@ import { bundleText, readCertificates } from '../../certs/pem.ts';
 import { SECRET_KEYS, secretData, type SecretState } from '../../certs/state.ts';
 import { INSTALLED } from '../../src/commands/installed.ts';
 import { isInjected, Load, type LoadReport, numbersOf, statefulSet, tserver } from './load.ts';
+import { STATEFUL_SETS, TSERVERS } from './paths.ts';
 import { CONFIGURATIONS, type Durations, type Replica, Replicas } from './replicas.ts';
 import { waitFor } from './wait.ts';
 
@@ -24,7 +25,6 @@ const CREATORS = 8;
 const CALLERS = 16;
 const LIGHT = { creators: 2, callers: 4, callsPerSecond: 50 };
 const UNHURRIED = { timeoutMs: 60_000 };
-const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 const NAMES = serverNames({
   name: INSTALLED.serviceName,
   namespace: INSTALLED.namespace,
@@ -209,18 +209,14 @@ describe('the webhook under load', function () {
 
     const set = statefulSet('after-restart', 'after', 'later');
     await waitFor('another TServer', async () => {
-      const { status } = await cluster.plane.api(
-        'POST',
-        '/apis/k8s.tars.io/v1beta3/namespaces/default/tservers',
-        tserver('later'),
-      );
+      const { status } = await cluster.plane.api('POST', TSERVERS, tserver('later'));
       return status === 201;
     });
     for (const replica of replicas) {
       const known = async () => (await replica.metric('tlv_tserver_cache_size')) === 2;
       await waitFor(`${replica.name} to know it`, known, UNHURRIED);
     }
-    const { status, body } = await cluster.plane.api('POST', SETS, set);
+    const { status, body } = await cluster.plane.api('POST', STATEFUL_SETS, set);
     expect(status).to.equal(201);
     expect(isInjected(body as Parameters<typeof isInjected>[0])).to.equal(true);
     expect(pids()).to.deep.equal(before);
@@ -260,7 +256,8 @@ describe('the webhook under load', function () {
       const after = authorityOf(await agreed(replicas));
       expect(after).to.be.a('string').and.to.not.equal(before);
       const works = async () =>
-        (await cluster.plane.api('POST', `${SETS}?dryRun=All`, statefulSet('trial', 'trial'))).status === 201;
+        (await cluster.plane.api('POST', `${STATEFUL_SETS}?dryRun=All`, statefulSet('trial', 'trial')))
+          .status === 201;
       await waitFor('the API server to reach the webhook', works, UNHURRIED);
     });
   }

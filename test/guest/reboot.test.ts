@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ControlPlane } from '../controlplane/control-plane.ts';
-import { CLAIMS, type Claim, claimOf, type Volume, VOLUMES } from '../controlplane/served.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from '../controlplane/paths.ts';
+import { type Claim, claimOf, type Volume } from '../controlplane/served.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { GuestNode, VOLUME_GROUP } from './node.ts';
 import { skipWithoutGuests } from './possible.ts';
@@ -33,7 +34,7 @@ describe('a node that loses its power', function () {
     plane = await ControlPlane.start({ components: ['kube-controller-manager', 'kwok'] });
     await plane.addNodes([NODE]);
     await plane.kubectl(['create', 'namespace', 't-local-volume-system']);
-    for (const name of CLASSES) await create('/apis/storage.k8s.io/v1/storageclasses', storageClass(name));
+    for (const name of CLASSES) await create(STORAGE_CLASSES, storageClass(name));
     node = await GuestNode.boot(NODE, plane, CLASSES);
   });
   afterEach(function () {

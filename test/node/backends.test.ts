@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DEFAULT_ROOT } from '../../src/tars/host-path.ts';
+import { CLAIMS } from '../controlplane/paths.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { Cluster } from './cluster.ts';
@@ -29,7 +30,6 @@ const SIZES = {
   grown: { text: '400Mi', least: 300 * MEBIBYTE, most: 400 * MEBIBYTE },
 } as const;
 const CLAIM = 'full';
-const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
 const PATH = `${DEFAULT_ROOT}/default/claim.${CLAIM}/${CLAIM}`;
 
 /** Writes until there is no room, and goes on when there is some again; ends where there is no data directory to enter. */

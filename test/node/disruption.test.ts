@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { DEFAULT_ROOT } from '../../src/tars/host-path.ts';
+import { STATEFUL_SETS } from '../controlplane/paths.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import { Cluster } from './cluster.ts';
 import {
@@ -292,7 +293,7 @@ async function createAllTheTime(
   cluster: Cluster,
   over: AbortSignal,
 ): Promise<{ count: number; failures: string[] }> {
-  const path = '/apis/apps/v1/namespaces/default/statefulsets?dryRun=All';
+  const path = `${STATEFUL_SETS}?dryRun=All`;
   const failures: string[] = [];
   let count = 0;
   while (!over.aborted) {

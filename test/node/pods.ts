@@ -1,3 +1,4 @@
+import { PODS } from '../controlplane/paths.ts';
 import type { Outcome } from '../controlplane/run.ts';
 import { waitFor } from '../controlplane/wait.ts';
 import type { Cluster } from './cluster.ts';
@@ -95,7 +96,7 @@ export async function apply(cluster: Cluster, objects: readonly object[]): Promi
 }
 
 export async function podOf(cluster: Cluster, name: string): Promise<PodView | undefined> {
-  const { status, body } = await cluster.plane.api<PodView>('GET', `/api/v1/namespaces/default/pods/${name}`);
+  const { status, body } = await cluster.plane.api<PodView>('GET', `${PODS}/${name}`);
   return status === 200 ? body : undefined;
 }
 

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ROOT } from '../offline/tlv.ts';
+import { spawnSupervised } from './component.ts';
 import { ControlPlane } from './control-plane.ts';
 import { freePorts } from './ports.ts';
 import { waitFor } from './wait.ts';
@@ -42,8 +43,11 @@ class AgentProcess {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(`${ROOT}bin/tlv`, ['agent', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  /** @param folder - goes with it when this process dies first. */
+  constructor(folder: string, args: readonly string[]) {
+    this.#child = spawnSupervised(folder, [`${ROOT}bin/tlv`, 'agent', ...args], {
+      output: ['ignore', 'pipe'],
+    });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.ended = once(this.#child, 'close').then(([code]) => ({
       code: code as number | null,
@@ -86,7 +90,7 @@ describe('tlv agent', function () {
   }
 
   function startAt(root: string, node: string, ...more: string[]): AgentProcess {
-    agent = new AgentProcess([
+    agent = new AgentProcess(folder, [
       `--node-name=${node}`,
       `--root=${root}`,
       `--kubeconfig=${plane.kubeconfig()}`,
@@ -179,7 +183,7 @@ describe('tlv agent', function () {
     await plane.addNodes(['node-3']);
     start('node-3');
     await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
-    const second = new AgentProcess([
+    const second = new AgentProcess(folder, [
       '--node-name=node-3',
       `--root=${join(folder, 'root')}`,
       `--kubeconfig=${plane.kubeconfig()}`,

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../offline/tlv.ts';
+import { spawnSupervised } from './component.ts';
 
 /** The real `tlv sweep`, and what it says. */
 export class SweepProcess {
@@ -9,9 +10,12 @@ export class SweepProcess {
   readonly #child: ChildProcess;
   #metricsPort = 0;
 
-  /** Returns when it listens; whether it leads is another matter. */
-  static async start(args: readonly string[]): Promise<SweepProcess> {
-    const sweep = new SweepProcess(['--metrics-port=0', '--bind-address=127.0.0.1', ...args]);
+  /**
+   * Returns when it listens; whether it leads is another matter.
+   * @param folder - goes with it when this process dies first
+   */
+  static async start(folder: string, args: readonly string[]): Promise<SweepProcess> {
+    const sweep = new SweepProcess(folder, ['--metrics-port=0', '--bind-address=127.0.0.1', ...args]);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     sweep.#child.once('close', (code) =>
       reject(new Error(`tlv sweep ended with ${code}: ${sweep.said.join('\n')}`)),
@@ -27,8 +31,10 @@ export class SweepProcess {
     return sweep;
   }
 
-  private constructor(args: readonly string[]) {
-    this.#child = spawn(`${ROOT}bin/tlv`, ['sweep', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  private constructor(folder: string, args: readonly string[]) {
+    this.#child = spawnSupervised(folder, [`${ROOT}bin/tlv`, 'sweep', ...args], {
+      output: ['ignore', 'pipe'],
+    });
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {

@@ -95,7 +95,7 @@ describe('tlv sweep', function () {
   }
 
   const startSweeper = async (): Promise<SweepProcess> => {
-    const sweeper = await SweepProcess.start([
+    const sweeper = await SweepProcess.start(plane.directory, [
       `--kubeconfig=${plane.kubeconfig(ACCOUNT)}`,
       `--delay=${DELAY_SECONDS}`,
     ]);

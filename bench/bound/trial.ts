@@ -108,6 +108,9 @@ export class Trial {
     const after = await this.#metrics();
     const claimMs = this.#claims.latencies;
     await this.#served.remove(`${STATEFUL_SETS}/${name}`);
+    // The garbage collector would do it, in its own time.
+    const pods = claimsOf(set).map((_, index) => `${PODS}/${name}-${index}`);
+    await inBatches(pods, (pod) => this.#served.plane.api('DELETE', pod));
     await this.#pods.reach(0, timeoutFor(replicas));
     // One by one: a request for ten thousand at once is not answered in time.
     await inBatches(claimsOf(set), (claim) => this.#served.remove(`${CLAIMS}/${nameOf(claim)}`));

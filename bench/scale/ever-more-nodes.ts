@@ -37,6 +37,8 @@ export const BY_HAND: Way = {
 
 export interface Growth {
   readonly ways: readonly Way[];
+  /** Controllers and scheduler keep to the rates that Kubernetes gives them. */
+  readonly throttled: boolean;
   /** All at once, unless other numbers are asked for. */
   readonly claims: number;
   readonly nodes: readonly number[];
@@ -50,14 +52,14 @@ interface Step {
 
 /** The same number of claims on ever more nodes of one cluster, each with an agent, in each of the ways. */
 export async function measureGrowth(
-  { ways, claims: usualClaims, nodes: usualNodes }: Growth,
+  { ways, throttled, claims: usualClaims, nodes: usualNodes }: Growth,
   { quick, rounds = 1, replicas, nodes: wanted }: BenchOptions,
   { say, detail }: { readonly say: Say; readonly detail: Say },
 ): Promise<Measured> {
   const counts = wanted ?? (quick ? [3, 6] : usualNodes);
   const claims = replicas?.[0] ?? (quick ? 50 : usualClaims);
   say('a control plane');
-  const served = await Served.start({ nodes: [], asksForRoom: true });
+  const served = await Served.start({ nodes: [], asksForRoom: true, plane: { throttled } });
   const agents = new AgentProcesses(served.plane.kubeconfig());
   try {
     await served.installed.apply([handMadeClass]);

@@ -28,6 +28,11 @@ export interface ControlPlaneOptions {
   readonly identities?: readonly Identity[];
   /** More flags for the API server, such as `--audit-policy-file=…`; they win over its usual ones. */
   readonly apiserverFlags?: readonly string[];
+  /**
+   * Controllers and scheduler ask no more often than where nobody says otherwise: each controller 20 times a second, the
+   * scheduler 50 times.
+   */
+  readonly throttled?: boolean;
   /** Where nodes that are real find the API server: an address of this machine, instead of 127.0.0.1. */
   readonly address?: string;
 }
@@ -79,6 +84,7 @@ export class ControlPlane {
       credentials: new Credentials(this.directory, options.identities ?? []),
       serviceAccounts: options.components?.includes('kube-controller-manager') ?? false,
       apiserverFlags: options.apiserverFlags ?? [],
+      throttled: options.throttled ?? false,
       kubeconfig: (identity) => this.kubeconfig(identity),
     };
   }

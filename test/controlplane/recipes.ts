@@ -19,6 +19,8 @@ export interface Site {
   /** Whether somebody makes the service accounts without which no pod is admitted. */
   readonly serviceAccounts: boolean;
   readonly apiserverFlags: readonly string[];
+  /** Whether controllers and scheduler keep to the rates that Kubernetes gives them. */
+  readonly throttled: boolean;
   /** The path of a kubeconfig file; the API server must have made its certificate by then. */
   readonly kubeconfig: (identity: string) => string;
 }
@@ -36,7 +38,8 @@ export function tlsFile(directory: string, extension: 'crt' | 'key'): string {
 }
 
 /** Tests ask for more in a second than a quiet cluster does in a minute. */
-const NO_THROTTLING = ['--kube-api-qps=1000', '--kube-api-burst=2000'];
+const clientRates = (throttled: boolean): string[] =>
+  throttled ? [] : ['--kube-api-qps=1000', '--kube-api-burst=2000'];
 
 export const RECIPES: Readonly<Record<ComponentName, Recipe>> = {
   etcd: {
@@ -79,7 +82,7 @@ export const RECIPES: Readonly<Record<ComponentName, Recipe>> = {
   },
 
   'kube-controller-manager': {
-    args: ({ directory, ports, credentials, kubeconfig }) => [
+    args: ({ directory, ports, credentials, kubeconfig, throttled }) => [
       '--bind-address=127.0.0.1',
       `--secure-port=${ports['kube-controller-manager']}`,
       `--kubeconfig=${kubeconfig(CONTROLLER_MANAGER)}`,
@@ -90,18 +93,18 @@ export const RECIPES: Readonly<Record<ComponentName, Recipe>> = {
       '--use-service-account-credentials=true',
       `--service-account-private-key-file=${credentials.serviceAccountKeyFile}`,
       `--root-ca-file=${tlsFile(directory, 'crt')}`,
-      ...NO_THROTTLING,
+      ...clientRates(throttled),
     ],
     readyUrl: (port) => `https://127.0.0.1:${port}/healthz`,
   },
 
   'kube-scheduler': {
-    args: ({ ports, kubeconfig }) => [
+    args: ({ ports, kubeconfig, throttled }) => [
       '--bind-address=127.0.0.1',
       `--secure-port=${ports['kube-scheduler']}`,
       `--kubeconfig=${kubeconfig(SCHEDULER)}`,
       '--leader-elect=false',
-      ...NO_THROTTLING,
+      ...clientRates(throttled),
     ],
     readyUrl: (port) => `https://127.0.0.1:${port}/readyz`,
   },

@@ -5,8 +5,11 @@ import { orAborted } from './watchdog.ts';
 
 /** The kernel asks a quiet peer from then on whether it is still there: a dead node is noticed within a minute. */
 const KEEP_ALIVE_MS = 30_000;
-/** The API server closes an idle connection after 90 s; ours goes first, lest a request meets the closing. */
-const IDLE_MS = 30_000;
+/**
+ * The API server closes an idle connection after 90 s; ours goes first, lest a request meets the closing. A Lease that is
+ * kept fresh every 30 s finds it open still: else each beat of each node would be a TLS handshake.
+ */
+export const IDLE_MS = 60_000;
 
 export type Query = Readonly<Record<string, string | undefined>>;
 

@@ -26,7 +26,7 @@ export interface HeartbeatOptions extends LeaseAddress {
 }
 
 /** Silence counts after minutes only, and a thousand nodes that beat as often as kubelets do are a load by themselves. */
-const EVERY_MS = 30_000;
+export const EVERY_MS = 30_000;
 const BACKOFF_BASE_MS = 1000;
 /** A Lease that is older than that many beats is a dead one, says its duration. */
 const BEATS_TO_DEATH = 4;

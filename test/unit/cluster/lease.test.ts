@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { ApiWriter } from '../../../src/cluster/api-writer.ts';
-import { Heartbeat } from '../../../src/cluster/lease.ts';
+import { IDLE_MS } from '../../../src/cluster/api-request.ts';
+import { jittered } from '../../../src/cluster/clock.ts';
+import { EVERY_MS, Heartbeat } from '../../../src/cluster/lease.ts';
 import { microTime } from '../../../src/cluster/lease-object.ts';
 import { eventually, refuse } from './fake-api.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -46,6 +48,11 @@ describe('heartbeat', () => {
   });
 
   const waits = (ms: number) => eventually(`a wait of ${ms} ms`, () => clock.pending.includes(ms));
+
+  it('comes while the connection of the one before is open, and the API server has not closed it', () => {
+    expect(IDLE_MS).to.be.above(jittered(EVERY_MS, () => 1));
+    expect(IDLE_MS).to.be.below(90_000);
+  });
 
   it('makes the lease, and keeps it fresh', async () => {
     heart.start();

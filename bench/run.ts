@@ -52,7 +52,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   scale: {
     about: 'ten thousand claims on ever more nodes, each with an agent (--replicas: how many claims)',
-    takes: '1 to 2 h',
+    takes: '2 to 3 h',
     needsRoot: true,
     load: () => import('./scale.ts'),
   },

@@ -109,7 +109,7 @@ export class Trial {
     const claimMs = this.#claims.latencies;
     await this.#served.remove(`${STATEFUL_SETS}/${name}`);
     // The garbage collector would do it, in its own time.
-    const pods = claimsOf(set).map((_, index) => `${PODS}/${name}-${index}`);
+    const pods = Array.from({ length: replicas }, (_, index) => `${PODS}/${name}-${index}`);
     await inBatches(pods, (pod) => this.#served.plane.api('DELETE', pod));
     await this.#pods.reach(0, timeoutFor(replicas));
     // One by one: a request for ten thousand at once is not answered in time.

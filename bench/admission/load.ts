@@ -61,9 +61,21 @@ export async function cannonade({ url, body }: Target, cannon: Cannon): Promise<
   return { perSecond: requests.average, p50: latency.p50, p99: latency.p99, p999: latency.p99_9 };
 }
 
+/** In megabytes: what the client makes within some seconds, so that no collection of its own is in what it measures. */
+const CLIENT_SEMI_SPACE = 512;
+
 /** One request after the other; autocannon tells whole milliseconds only, and here they are too few to tell apart. */
 export async function oneByOne({ url, body }: Target, seconds: number, processor: number): Promise<Load> {
   const client = join(import.meta.dirname, 'one-by-one.ts');
-  const argv = ['--cpu-list', String(processor), process.execPath, client, url, body, String(seconds)];
-  return JSON.parse(await command('taskset', argv)) as Load;
+  const printed = await command('taskset', [
+    '--cpu-list',
+    String(processor),
+    process.execPath,
+    ...['min', 'max'].map((bound) => `--${bound}-semi-space-size=${CLIENT_SEMI_SPACE}`),
+    client,
+    url,
+    body,
+    String(seconds),
+  ]);
+  return JSON.parse(printed) as Load;
 }

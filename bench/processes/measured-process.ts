@@ -1,6 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isServing } from '../../test/controlplane/api.ts';
 
@@ -23,6 +34,7 @@ export class MeasuredProcess {
   readonly secondsToReady: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
+  readonly #log: number;
 
   static async start({
     name,
@@ -30,13 +42,12 @@ export class MeasuredProcess {
     readyUrl,
     env,
   }: ProcessOptions): Promise<MeasuredProcess> {
+    const log = openLog();
     const started = performance.now();
     const child = spawn(file, args, {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', log],
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
     });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-KEPT_BYTES)));
     // Of one that cannot even be started, too.
     const ended = once(child, 'close').catch(() => undefined);
     const isOver = (): boolean =>
@@ -44,16 +55,17 @@ export class MeasuredProcess {
     while (!(await isServing(readyUrl).catch(() => false))) {
       if (isOver() || performance.now() - started > START_MS) {
         child.kill('SIGKILL');
-        throw new Error(`${name} does not start: ${said}`);
+        throw new Error(`${name} does not start: ${endOf(log)}`);
       }
       await sleep(LOOK_EVERY_MS);
     }
-    return new MeasuredProcess(child, ended, (performance.now() - started) / 1000);
+    return new MeasuredProcess(child, ended, log, (performance.now() - started) / 1000);
   }
 
-  private constructor(child: ChildProcess, ended: Promise<unknown>, secondsToReady: number) {
+  private constructor(child: ChildProcess, ended: Promise<unknown>, log: number, secondsToReady: number) {
     this.#child = child;
     this.#ended = ended;
+    this.#log = log;
     this.secondsToReady = secondsToReady;
   }
 
@@ -76,6 +88,7 @@ export class MeasuredProcess {
   /** Lets it do nothing until it is resumed: what rests has timers still, and takes caches from whoever is measured. */
   pause(): void {
     this.#child.kill('SIGSTOP');
+    ftruncateSync(this.#log);
   }
 
   resume(): void {
@@ -87,7 +100,28 @@ export class MeasuredProcess {
     // One that is paused hears of it only then.
     this.resume();
     await this.#ended;
+    closeSync(this.#log);
   }
+}
+
+/**
+ * A file without a name, that goes with who has it open. Nobody reads it unless something is wrong: to read along would
+ * take a processor from whoever is measured, or from whoever asks it.
+ */
+function openLog(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'tlv-log-'));
+  try {
+    return openSync(join(folder, 'log'), 'a+');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function endOf(log: number): string {
+  const bytes = Buffer.alloc(KEPT_BYTES);
+  const { size } = fstatSync(log);
+  const read = readSync(log, bytes, { position: Math.max(0, size - KEPT_BYTES) });
+  return bytes.toString('utf8', 0, read);
 }
 
 /** Reads the text of /proc/PID/status; see proc_pid_status(5). */

@@ -52,7 +52,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   },
   scale: {
     about: 'ten thousand claims on ever more nodes, each with an agent (--replicas: how many claims)',
-    takes: '2 to 3 h',
+    takes: '90 min',
     needsRoot: true,
     load: () => import('./scale.ts'),
   },

@@ -28,6 +28,12 @@ export interface Bound {
   readonly claimMs: readonly number[];
 }
 
+interface Leftover {
+  readonly set: ReturnType<typeof statefulSetOf>;
+  /** Names of volumes that nobody deletes but who made them. */
+  readonly handMade: readonly string[];
+}
+
 interface TrialOptions {
   /** Who works beside the components of the control plane, when a trial begins. */
   readonly workers: () => Workers;
@@ -43,6 +49,7 @@ export class Trial {
   readonly #volumes: Counting;
   readonly #workers: () => Workers;
   #runs = 0;
+  #leftover: Leftover | undefined;
 
   static async start(served: Served, { workers, detail }: TrialOptions): Promise<Trial> {
     const kubeconfig = served.plane.kubeconfig();
@@ -74,54 +81,61 @@ export class Trial {
 
   /** With volumes that were made beforehand, on each node as many: what binding alone costs. */
   async handMade(replicas: number, nodes: readonly string[]): Promise<Bound> {
-    const run = ++this.#runs;
-    const names = Array.from({ length: replicas }, (_, index) => `hand-made-${run}-${index}`);
-    await inBatches(names, async (name, index) => {
+    await this.#clear();
+    const volumes = Array.from({ length: replicas }, (_, index) => `hand-made-${this.#runs}-${index}`);
+    await inBatches(volumes, async (name, index) => {
       const node = nodes[index % nodes.length] ?? '';
       await this.#served.create(VOLUMES, handMadeVolume(name, node));
     });
     await this.#volumes.reach(replicas, timeoutFor(replicas));
-    const bound = await this.#run(HAND_MADE, replicas);
-    await inBatches(names, (name) => this.#served.remove(`${VOLUMES}/${name}`));
-    await this.#volumes.reach(0, timeoutFor(replicas));
-    return bound;
+    return this.#run(HAND_MADE, replicas, volumes);
   }
 
   /** With volumes that are made from nothing. */
   async ours(replicas: number): Promise<Bound> {
-    const bound = await this.#run(STORAGE_CLASS, replicas);
-    await this.#volumes.reach(0, timeoutFor(replicas));
-    return bound;
+    await this.#clear();
+    return this.#run(STORAGE_CLASS, replicas);
   }
 
-  async #run(storageClass: string, replicas: number): Promise<Bound> {
-    const name = `bench-${++this.#runs}`;
-    const set = statefulSetOf(name, { replicas, storageClass, request: '16Mi' });
+  async #run(storageClass: string, replicas: number, handMade: readonly string[] = []): Promise<Bound> {
+    const set = statefulSetOf(`bench-${++this.#runs}`, { replicas, storageClass, request: '16Mi' });
     const workers = new Map([...componentsOf(this.#served.plane), ...this.#workers()]);
     const before = await this.#metrics();
     const worked = processorTimeOf(workers);
     const started = performance.now();
     await this.#served.create(STATEFUL_SETS, set);
+    this.#leftover = { set, handMade };
     const ended = await this.#claims.reach(replicas, timeoutFor(replicas));
     await this.#pods.reach(replicas, timeoutFor(replicas));
     const processorTime = processorTimeBetween(worked, processorTimeOf(workers));
     const after = await this.#metrics();
-    const claimMs = this.#claims.latencies;
-    await this.#served.remove(`${STATEFUL_SETS}/${name}`);
-    // The garbage collector would do it, in its own time.
-    const pods = Array.from({ length: replicas }, (_, index) => `${PODS}/${name}-${index}`);
-    await inBatches(pods, (pod) => this.#served.plane.api('DELETE', pod));
-    await this.#pods.reach(0, timeoutFor(replicas));
-    // One by one: a request for ten thousand at once is not answered in time.
-    await inBatches(claimsOf(set), (claim) => this.#served.remove(`${CLAIMS}/${nameOf(claim)}`));
-    await this.#claims.reach(0, timeoutFor(replicas));
     return {
       seconds: (ended - started) / 1000,
       requests: requestsBetween(requestsIn(before), requestsIn(after)),
       watchEvents: watchEventsIn(after) - watchEventsIn(before),
       processorTime,
-      claimMs,
+      claimMs: this.#claims.latencies,
     };
+  }
+
+  /** What the trial before has left. The last one's goes with its cluster, which takes no time. */
+  async #clear(): Promise<void> {
+    if (!this.#leftover) return;
+    const { set, handMade } = this.#leftover;
+    const { name } = set.metadata;
+    const { replicas } = set.spec;
+    const timeoutMs = timeoutFor(replicas);
+    await this.#served.remove(`${STATEFUL_SETS}/${name}`);
+    // The garbage collector would do it, in its own time.
+    const pods = Array.from({ length: replicas }, (_, index) => `${PODS}/${name}-${index}`);
+    await inBatches(pods, (pod) => this.#served.plane.api('DELETE', pod));
+    await this.#pods.reach(0, timeoutMs);
+    // One by one: a request for ten thousand at once is not answered in time.
+    await inBatches(claimsOf(set), (claim) => this.#served.remove(`${CLAIMS}/${nameOf(claim)}`));
+    await this.#claims.reach(0, timeoutMs);
+    await inBatches(handMade, (volume) => this.#served.remove(`${VOLUMES}/${volume}`));
+    await this.#volumes.reach(0, timeoutMs);
+    this.#leftover = undefined;
   }
 
   async #metrics(): Promise<string> {

@@ -50,46 +50,55 @@ interface Step {
   readonly bounds: readonly Bound[];
 }
 
-/** The same number of claims on ever more nodes of one cluster, each with an agent, in each of the ways. */
+interface Told {
+  readonly say: Say;
+  readonly detail: Say;
+}
+
+/** The same number of claims on ever more nodes, each with an agent, in each of the ways. */
 export async function measureGrowth(
-  { ways, throttled, claims: usualClaims, nodes: usualNodes }: Growth,
-  { quick, rounds = 1, replicas, nodes: wanted }: BenchOptions,
-  { say, detail }: { readonly say: Say; readonly detail: Say },
+  growth: Growth,
+  { quick, rounds = 1, replicas, nodes }: BenchOptions,
+  told: Told,
 ): Promise<Measured> {
-  const counts = wanted ?? (quick ? [3, 6] : usualNodes);
-  const claims = replicas?.[0] ?? (quick ? 50 : usualClaims);
-  say('a control plane');
+  const { ways } = growth;
+  const claims = replicas?.[0] ?? (quick ? 50 : growth.claims);
+  const steps: Step[] = [];
+  for (const count of nodes ?? (quick ? [3, 6] : growth.nodes))
+    steps.push(...(await measureOn(count, { ...growth, claims, rounds }, told)));
+  return { charts: chartsOf(steps, ways, claims), versions: { Kubernetes: pinnedVersion() } };
+}
+
+/** In a cluster of its own: what thousands of claims leave behind would take as long to go as they took to come. */
+async function measureOn(
+  count: number,
+  { ways, throttled, claims, rounds }: Growth & { readonly rounds: number },
+  { say, detail }: Told,
+): Promise<Step[]> {
+  say(`a control plane with ${count} nodes`);
+  const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const served = await Served.start({ nodes: [], asksForRoom: true, plane: { throttled } });
   const agents = new AgentProcesses(served.plane.kubeconfig());
   try {
     await served.installed.apply([handMadeClass]);
-    const trial = await Trial.start(served, {
-      workers: () => new Map([[AGENTS, agents.pids]]),
-      detail,
-    });
+    await inBatches(nodes, (node) => served.plane.addNodes([node]));
+    await agents.start(nodes);
+    const workers = () => new Map([[AGENTS, agents.pids]]);
+    const trial = await Trial.start(served, { workers, detail });
     const steps: Step[] = [];
-    let there = 0;
-    for (const count of counts) {
-      say(`${count} nodes`);
-      const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
-      const more = nodes.slice(there);
-      await inBatches(more, (node) => served.plane.addNodes([node]));
-      await agents.start(more);
-      there = count;
-      for (const { name, looksForRoom, bind } of ways) {
-        await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
-        const bounds: Bound[] = [];
-        while (bounds.length < rounds) {
-          say(`${claims} claims on ${count} nodes, ${name}`);
-          const bound = await bind(trial, claims, nodes);
-          say(summaryOf(bound, claims));
-          bounds.push(bound);
-        }
-        steps.push({ way: name, nodes: count, bounds });
+    for (const { name, looksForRoom, bind } of ways) {
+      await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
+      const bounds: Bound[] = [];
+      while (bounds.length < rounds) {
+        say(`${claims} claims on ${count} nodes, ${name}`);
+        const bound = await bind(trial, claims, nodes);
+        say(summaryOf(bound, claims));
+        bounds.push(bound);
       }
+      steps.push({ way: name, nodes: count, bounds });
     }
     await trial.stop();
-    return { charts: chartsOf(steps, ways, claims), versions: { Kubernetes: pinnedVersion() } };
+    return steps;
   } finally {
     await agents.stop();
     await served.stop();

@@ -1,3 +1,4 @@
+import { isToldApart } from '../os/block-device.ts';
 import { isSameDisk } from '../os/disk-look.ts';
 import { claimText, type LiveLook } from '../state.ts';
 import type { VolumeView } from '../volume-view.ts';
@@ -95,6 +96,10 @@ const ALWAYS: readonly Refusal[] = [
   ({ state: { seen }, record }) =>
     seen.kind === 'disk' && !isSameDisk(seen.disk, record.disk)
       ? `another disk is there now: ${diskText(seen.disk)} in place of ${diskText(record.disk)}`
+      : undefined,
+  ({ state: { seen } }) =>
+    seen.kind === 'disk' && seen.disk.kind === 'block' && !isToldApart(seen.disk)
+      ? `nothing tells it from another device of its size: the kernel knows no serial of it, and ${seen.disk.link ?? 'a name'} may lead to another one after a reboot; link it by /dev/disk/by-id, or clean it by hand and delete the volume`
       : undefined,
   ({ state: { seen } }) => (seen.kind === 'disk' && seen.isReadOnly ? 'it is read-only' : undefined),
   ({ state: { seen } }) =>

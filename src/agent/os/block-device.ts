@@ -18,8 +18,10 @@ const SECTOR = 512;
 const CHUNK_BYTES = 2 ** 22;
 /** So often what was written is brought to the disk: memory must not fill with it. */
 const SYNC_CHUNKS = 32;
-/** Of disks, NVMe, device mapper and loop devices, below /sys/dev/block/<number>. */
-const SERIALS = ['wwid', 'device/wwid', 'device/serial', 'dm/uuid', 'loop/backing_file'];
+/** Of NVMe, disks, virtual disks, device mapper and loop devices, below /sys/dev/block/<number>. */
+const SERIALS = ['wwid', 'device/wwid', 'device/serial', 'serial', 'dm/uuid', 'loop/backing_file'];
+/** Links that udev makes by what a device is or has on it. Others, and names, go by the order in which devices were found. */
+const LASTING_LINK = /^\/dev\/disk\/by-(?:id|uuid|partuuid)\//;
 
 /** `major:minor`, as the kernel writes it; see makedev(3) for how both are in one number. */
 export function deviceNumber(rdev: number): string {
@@ -28,6 +30,10 @@ export function deviceNumber(rdev: number): string {
   const minor = (bits & 0xffn) | ((bits >> 12n) & ~0xffn);
   return `${major}:${minor}`;
 }
+
+/** Whether a device that looks the same is the same one, also after a reboot, and not just one of its size. */
+export const isToldApart = ({ serial, link = '' }: BlockDisk): boolean =>
+  serial !== undefined || LASTING_LINK.test(link);
 
 export interface DeviceLook {
   readonly link?: string;
@@ -80,16 +86,32 @@ async function whyInUse(path: string): Promise<string | undefined> {
   }
 }
 
+export class DeviceChanged extends Error {
+  override readonly name = 'DeviceChanged';
+
+  constructor(path: string) {
+    super(`another device is at ${path}`);
+  }
+}
+
 export interface Overwriting {
+  /** The `deviceNumber` that it has to have still when it is open. */
+  readonly number: string;
+  readonly bytes: number;
   readonly signal: AbortSignal;
   readonly before?: BeforeEffect;
   readonly wrote: (bytes: number) => void;
 }
 
-/** Writes zeros over all of a device that nobody uses, and has them on the disk when it returns. */
-export async function overwrite(path: string, bytes: number, options: Overwriting): Promise<void> {
-  const { signal, before = noEffect, wrote } = options;
+/**
+ * Writes zeros over all of a device that nobody uses, and has them on the disk when it returns.
+ * @throws DeviceChanged, and nothing is written, where another device has come to its name.
+ */
+export async function overwrite(path: string, options: Overwriting): Promise<void> {
+  const { number, bytes, signal, before = noEffect, wrote } = options;
   await using handle = await open(path, O_WRONLY | O_EXCL);
+  const status = await handle.stat();
+  if (!status.isBlockDevice() || deviceNumber(status.rdev) !== number) throw new DeviceChanged(path);
   before(`overwrite ${path}`);
   const zeros = Buffer.alloc(CHUNK_BYTES);
   for (let at = 0, count = 1; at < bytes; at += CHUNK_BYTES, count++) {

@@ -122,7 +122,7 @@ export async function isBare(top: Directory): Promise<boolean> {
   return true;
 }
 
-/** Whether both are the same disk. What one of them does not know tells nothing. */
+/** Whether both are the same disk. A uuid that one of them does not know tells nothing. */
 export function isSameDisk(one: Disk, other: Disk): boolean {
   if (one.kind === 'block') return other.kind === 'block' && isSameDevice(one, other);
   if (other.kind === 'block') return false;
@@ -132,6 +132,6 @@ export function isSameDisk(one: Disk, other: Disk): boolean {
 
 /** A device that grows, as logical volumes do, stays what it is where it has a serial. */
 function isSameDevice(one: BlockDisk, other: BlockDisk): boolean {
-  if (one.serial !== undefined && other.serial !== undefined) return one.serial === other.serial;
+  if (one.serial !== undefined || other.serial !== undefined) return one.serial === other.serial;
   return one.link === other.link && one.bytes === other.bytes;
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { deviceNumber, overwrite } from '../../../src/agent/os/block-device.ts';
+import { type BlockDisk, deviceNumber, isToldApart, overwrite } from '../../../src/agent/os/block-device.ts';
 import { CleanerFailed, runCleaner } from '../../../src/agent/os/cleaner-command.ts';
 import { Directory } from '../../../src/agent/os/directory.ts';
 import { type Disk, isSameDisk, lookAtDisk, type Seen } from '../../../src/agent/os/disk-look.ts';
@@ -10,6 +10,14 @@ import { DEVICE, DISK, OTHER } from './discovery-states.ts';
 import { needRoot, rejection, World } from './disk-world.ts';
 
 const MIB = 2 ** 20;
+
+const readOrNothing = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+};
 
 describe('which disk it is', () => {
   const { uuid: _uuid, ...unknown } = DISK as Disk & { uuid?: string };
@@ -35,9 +43,22 @@ describe('which disk it is', () => {
       { ...DEVICE, serial: 't' } as Disk,
       false,
     ],
+    ['of no serial is not the one that had one', { ...DEVICE, serial: 's' } as Disk, DEVICE, false],
   ];
   for (const [name, one, other, isSame] of ROWS)
     it(name, () => expect([isSameDisk(one, other), isSameDisk(other, one)]).to.deep.equal([isSame, isSame]));
+
+  it('is told apart from others by its serial, or by a link that goes by what it is', () => {
+    const { link: _link, ...bare } = DEVICE as BlockDisk;
+    const linked = (link: string): BlockDisk => ({ ...bare, link });
+    const told = [
+      { ...bare, serial: 's' },
+      ...['id/a', 'uuid/a', 'partuuid/a'].map((by) => linked(`/dev/disk/by-${by}`)),
+    ];
+    expect(told.map(isToldApart)).to.deep.equal([true, true, true, true]);
+    const alike = [bare, linked('/dev/vdb'), linked('/dev/disk/by-path/x'), linked('../dev/disk/by-id/x')];
+    expect(alike.map(isToldApart)).to.deep.equal([false, false, false, false]);
+  });
 
   it('has the numbers of its device as the kernel writes them', () => {
     expect(deviceNumber(0x701)).to.equal('7:1');
@@ -151,13 +172,34 @@ describe('a look at a disk', function () {
     let bytes = 0;
     const wrote = (count: number) => (bytes += count);
     const signal = new AbortController().signal;
-    await overwrite(raw, 5 * MIB + 512, { signal, wrote });
+    const number = deviceNumber(statSync(raw).rdev);
+    await overwrite(raw, { number, bytes: 5 * MIB + 512, signal, wrote });
     expect(bytes).to.equal(5 * MIB + 512);
     expect(readFileSync(raw).equals(Buffer.alloc(5 * MIB + 512))).to.equal(true);
     execFileSync('mke2fs', ['-q', '-t', 'ext4', '-F', raw]);
     mkdirSync(world.at('elsewhere'));
     world.mount(world.at('elsewhere'), raw);
-    expect(await rejection(overwrite(raw, 512, { signal, wrote }))).to.have.property('code', 'EBUSY');
+    const refused = await rejection(overwrite(raw, { number, bytes: 512, signal, wrote }));
+    expect(refused).to.have.property('code', 'EBUSY');
+  });
+
+  it('writes nothing to a device that has come to the name of the one that was looked at', async () => {
+    const raw = device(512);
+    const { signal } = new AbortController();
+    const wrote = () => expect.fail('it wrote');
+    const refused = await rejection(overwrite(raw, { number: '7:9999', bytes: 512, signal, wrote }));
+    expect(refused).to.have.property('message', `another device is at ${raw}`);
+    expect(readFileSync(raw).equals(Buffer.alloc(512, 1))).to.equal(true);
+  });
+
+  it('knows the serial of each disk of this machine that has one, virtual ones too', async () => {
+    for (const name of readdirSync('/sys/block')) {
+      const serial = readOrNothing(`/sys/block/${name}/serial`);
+      if (!serial) continue;
+      symlinkSync(`/dev/${name}`, world.at(name));
+      const seen = await look(name, false);
+      expect(seen).to.have.nested.property('disk.serial', serial);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { placeOf } from '../../../src/agent/discovery/place.ts';
 import { plan } from '../../../src/agent/discovery/plan.ts';
 import type { PlaceState } from '../../../src/agent/discovery/state.ts';
 import type { Decision, Step } from '../../../src/agent/discovery/step.ts';
+import type { Disk } from '../../../src/agent/os/disk-look.ts';
 import {
   CLAIM,
   CONFIG,
@@ -384,6 +385,7 @@ describe('the plan for a disk', () => {
       ['that failed is nobody’s business', { volumes: [{ ...released, phase: 'Failed' }], record: used }, []],
     ]);
 
+    const SWAPPABLE: Disk = { kind: 'block', link: '/dev/vdb', bytes: 2 ** 30 };
     const REFUSALS: readonly [why: string, state: Partial<PlaceState>][] = [
       ['its phase is Bound', { live: { volume: bound, claim: undefined } }],
       [
@@ -414,6 +416,10 @@ describe('the plan for a disk', () => {
         { rival: placeOf({ ...CONFIG.classes[0]!, storageClass: 'fast' }, 'two', 'n1') },
       ],
       ['another disk is there now: ext4 bb in place of ext4 aa', { seen: seen({ disk: OTHER }) }],
+      [
+        'nothing tells it from another device of its size: the kernel knows no serial of it, and /dev/vdb may lead to another one after a reboot; link it by /dev/disk/by-id, or clean it by hand and delete the volume',
+        { record: { ...used, disk: SWAPPABLE }, seen: seen({ disk: SWAPPABLE }) },
+      ],
       ['it is read-only', { seen: seen({ isReadOnly: true }) }],
       ['it is in use', { seen: seen({ inUse: 'is in use' }) }],
     ];

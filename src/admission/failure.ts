@@ -29,7 +29,7 @@ export function failer(observer: AdmissionObserver, log: Log): Fail {
     const { status, message, uid } = error;
     const path = request.url.split('?')[0] ?? '';
     const fields = { status, path: path.slice(0, 100), method: request.method, uid };
-    if (status >= 500) {
+    if (status === 500) {
       log.error(
         { ...fields, error: thrown instanceof Error ? thrown.stack : String(thrown) },
         'internal error',

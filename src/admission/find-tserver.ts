@@ -3,6 +3,7 @@ import { tserverOf, type TServerLookup } from '../tars/ownership.ts';
 import type { StatefulSet } from '../tars/shapes.ts';
 import { isTServerKind, type TServer } from '../tars/tserver.ts';
 import type { AdmissionDeps } from './deps.ts';
+import { HttpError } from './http-error.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** However many owner references somebody writes, so many names are asked for at most. */
@@ -10,8 +11,9 @@ const MOST_NAMES = 2;
 
 /**
  * The TServer of a StatefulSet, from the cache. Only at CREATE, and only on a miss, the API server is
- * asked: both may come from one `kubectl apply -f`, faster than the watch. A look-up that fails is a miss,
- * because a foreign StatefulSet must not wait for us.
+ * asked: both may come from one `kubectl apply -f`, faster than the watch.
+ * @throws HttpError with 503 where the look-up fails: the list of claim templates is immutable, so that a server must not be
+ *   stored without it. Whether that lets the StatefulSet through is said by failurePolicy: a foreign one passes.
  */
 export async function findTServer(
   set: StatefulSet,
@@ -38,7 +40,7 @@ async function fetchOne(
   namespace: string,
   name: string,
   { uid }: AdmissionRequest,
-  { fetchTServer, onLiveGet, log }: AdmissionDeps,
+  { fetchTServer, onLiveGet }: AdmissionDeps,
 ): Promise<TServer | undefined> {
   if (!fetchTServer) return undefined;
   try {
@@ -47,11 +49,8 @@ async function fetchOne(
     return server;
   } catch (error) {
     onLiveGet?.('error');
-    log.warn(
-      { uid, namespace, name, error: messageOf(error) },
-      'TServer look-up failed; the StatefulSet is treated as having none',
-    );
-    return undefined;
+    const message = `cannot look for the TServer of the StatefulSet: ${messageOf(error)}; apply again`;
+    throw new HttpError(503, message, { uid, cause: error });
   }
 }
 

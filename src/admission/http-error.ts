@@ -23,6 +23,7 @@ const REASONS: Readonly<Record<number, string>> = {
   413: 'RequestEntityTooLarge',
   415: 'UnsupportedMediaType',
   500: 'InternalError',
+  503: 'ServiceUnavailable',
 };
 
 /** metav1.Status, which is what the API server looks for in an answer that is not 200: it prints the message. */

@@ -304,6 +304,22 @@ describe('the probes', () => {
   });
 });
 
+describe('a look-up that fails', () => {
+  it('is a 503, for failurePolicy to say what that means, with its reason also in the log', async () => {
+    const webhook = await startWebhook({
+      deps: { fetchTServer: () => Promise.reject(new Error('429 Too Many Requests')) },
+    });
+    const message = 'cannot look for the TServer of the StatefulSet: 429 Too Many Requests; apply again';
+    for (const path of ['/mutate', '/validate']) {
+      const { status, json } = await call(webhook.port, `POST ${path}`, { body: GOOD });
+      expect(status).to.equal(503);
+      expect(json).to.deep.include({ message, reason: 'ServiceUnavailable', details: { uid: UID } });
+      expect(webhook.spy.logged.splice(0).join()).to.include(`warn ${message}`);
+    }
+    await webhook.stop();
+  });
+});
+
 describe('a fault of our own', () => {
   it('is a 500 with the uid, in the log with its stack, and nothing more', async () => {
     const webhook = await startWebhook({

@@ -1,13 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { ROOT } from '../offline/tlv.ts';
-import { spawnSupervised } from './component.ts';
 import { ControlPlane } from './control-plane.ts';
 import { freePorts } from './ports.ts';
+import { TlvProcess } from './tlv-process.ts';
 import { waitFor } from './wait.ts';
 
 /** The real `tlv agent`, as a DaemonSet would run it: how it starts, what it shows of itself, how it ends. */
@@ -33,40 +30,13 @@ const OF_ROOT = [
   ['tlv_agent_orphans', 'kind="unknown",', '0'],
 ];
 
-interface Ended {
-  readonly code: number | null;
-  readonly stderr: string;
-}
-
-class AgentProcess {
-  stderr = '';
-  readonly ended: Promise<Ended>;
-  readonly #child: ChildProcess;
-
-  /** @param folder - goes with it when this process dies first. */
-  constructor(folder: string, args: readonly string[]) {
-    this.#child = spawnSupervised(folder, [`${ROOT}bin/tlv`, 'agent', ...args], {
-      output: ['ignore', 'pipe'],
-    });
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    this.ended = once(this.#child, 'close').then(([code]) => ({
-      code: code as number | null,
-      stderr: this.stderr,
-    }));
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-}
-
 describe('tlv agent', function () {
   this.timeout(120_000);
   this.slow(20_000);
   let plane: ControlPlane;
   let folder: string;
   let port: number;
-  let agent: AgentProcess | undefined;
+  let agent: TlvProcess | undefined;
 
   before(async () => {
     plane = await ControlPlane.start({ components: ['kube-controller-manager', 'kwok'] });
@@ -79,18 +49,17 @@ describe('tlv agent', function () {
     mkdirSync(join(folder, 'root'));
   });
   afterEach(async () => {
-    agent?.kill('SIGKILL');
-    await agent?.ended;
+    await agent?.stop('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
   after(async () => plane?.stop());
 
-  function start(node: string, ...more: string[]): AgentProcess {
+  function start(node: string, ...more: string[]): TlvProcess {
     return startAt(join(folder, 'root'), node, ...more);
   }
 
-  function startAt(root: string, node: string, ...more: string[]): AgentProcess {
-    agent = new AgentProcess(folder, [
+  function startAt(root: string, node: string, ...more: string[]): TlvProcess {
+    agent = new TlvProcess(folder, 'agent', [
       `--node-name=${node}`,
       `--root=${root}`,
       `--kubeconfig=${plane.kubeconfig()}`,
@@ -119,10 +88,8 @@ describe('tlv agent', function () {
     for (const metric of METRICS) expect(text).to.include(metric);
     for (const [name, labels, value] of OF_ROOT)
       expect(text).to.include(`${name}{${labels}root="${join(folder, 'root')}"} ${value}`);
-    running.kill('SIGTERM');
-    const { code, stderr } = await running.ended;
-    expect(code, stderr).to.equal(0);
-    const lines = stderr
+    expect(await running.stop(), running.stderr).to.equal(0);
+    const lines = running.stderr
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { msg: string; level: string });
@@ -140,15 +107,14 @@ describe('tlv agent', function () {
       text: '[-] agent: it is starting\n[+] shutdown\nnot ready\n',
     });
     expect((await get('/healthz')).status).to.equal(200);
-    running.kill('SIGTERM');
-    expect((await running.ended).code).to.equal(0);
+    expect(await running.stop()).to.equal(0);
   });
 
   it('does not work for a node whose hostname label is another, unless it is told to', async () => {
     await plane.addNodes(['node-2']);
     await plane.kubectl(['label', 'node', 'node-2', 'kubernetes.io/hostname=other', '--overwrite']);
-    const refused = await start('node-2').ended;
-    expect(refused.code).to.equal(2);
+    const refused = start('node-2');
+    expect(await refused.ended).to.equal(2);
     expect(refused.stderr.trim().split('\n').at(-1)).to.equal(
       'tlv agent: node node-2 has the label kubernetes.io/hostname=other, and an agent may only make volumes for the node that its token names, by that name; apply deploy/components/relaxed-hostname and start the agents with --allow-other-hostname',
     );
@@ -183,15 +149,14 @@ describe('tlv agent', function () {
     await plane.addNodes(['node-3']);
     start('node-3');
     await waitFor('it to be ready', async () => (await get('/readyz')).status === 200);
-    const second = new AgentProcess(folder, [
+    const second = new TlvProcess(folder, 'agent', [
       '--node-name=node-3',
       `--root=${join(folder, 'root')}`,
       `--kubeconfig=${plane.kubeconfig()}`,
       `--metrics-port=${port}`,
       '--bind-address=127.0.0.1',
     ]);
-    const { code, stderr } = await second.ended;
-    expect(code).to.equal(2);
-    expect(stderr).to.match(/^tlv agent: cannot listen on port \d+: .*EADDRINUSE/m);
+    expect(await second.ended).to.equal(2);
+    expect(second.stderr).to.match(/^tlv agent: cannot listen on port \d+: .*EADDRINUSE/m);
   });
 });

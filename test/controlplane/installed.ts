@@ -1,14 +1,13 @@
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../offline/tlv.ts';
-import { spawnSupervised } from './component.ts';
+import { isServing } from './api.ts';
 import { ControlPlane, EVERYTHING, type ControlPlaneOptions } from './control-plane.ts';
 import { crdsEstablished } from './crds.ts';
 import { STATEFUL_SETS } from './paths.ts';
+import { TlvProcess } from './tlv-process.ts';
 import { waitFor } from './wait.ts';
 
 /** The product as an operator installs it, but for its pods: the webhook runs as a process beside the tests. */
@@ -43,7 +42,8 @@ export class Installed {
   readonly plane: ControlPlane;
   readonly #options: InstallOptions;
   readonly #folder: string;
-  #webhook: WebhookProcess | undefined;
+  #webhook: TlvProcess | undefined;
+  #port = 0;
 
   private constructor(plane: ControlPlane, options: InstallOptions) {
     this.plane = plane;
@@ -123,14 +123,14 @@ export class Installed {
   }
 
   /** The port stays the same, because the configurations name it. */
-  async startWebhook(port = this.#webhook?.port ?? 0, more: readonly string[] = []): Promise<void> {
+  async startWebhook(wantedPort = this.#port, more: readonly string[] = []): Promise<void> {
     const { tls } = this.plane;
     const certFile = join(this.#folder, 'tls.crt');
     const keyFile = join(this.#folder, 'tls.key');
     writeFileSync(certFile, tls.cert);
     writeFileSync(keyFile, tls.key);
-    this.#webhook = await WebhookProcess.start(this.#folder, [
-      `--port=${port}`,
+    this.#webhook = new TlvProcess(this.#folder, 'webhook', [
+      `--port=${wantedPort}`,
       '--metrics-port=0',
       '--bind-address=127.0.0.1',
       `--tls-cert-file=${certFile}`,
@@ -139,6 +139,9 @@ export class Installed {
       `--kubeconfig=${this.plane.kubeconfig()}`,
       ...more,
     ]);
+    const { port = 0 } = await this.#webhook.listening();
+    this.#port = port;
+    await waitFor('the webhook to be ready', () => isServing(`https://127.0.0.1:${port}/readyz`));
   }
 
   async stopWebhook(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -149,66 +152,15 @@ export class Installed {
   #reachable(manifest: Manifest): Manifest {
     if (!Array.isArray(manifest.webhooks)) return manifest;
     const { caBundle } = this.plane.tls;
-    const port = this.#webhook?.port ?? 0;
     return {
       ...manifest,
       webhooks: manifest.webhooks.map((webhook: { clientConfig: { service: { path: string } } }) => ({
         ...webhook,
-        clientConfig: { url: `https://127.0.0.1:${port}${webhook.clientConfig.service.path}`, caBundle },
+        clientConfig: {
+          url: `https://127.0.0.1:${this.#port}${webhook.clientConfig.service.path}`,
+          caBundle,
+        },
       })),
     };
-  }
-}
-
-/** The real `bin/tlv webhook`; it does not outlive this process, however that ends. */
-class WebhookProcess {
-  readonly port: number;
-  readonly #child: ChildProcess;
-
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
-    this.port = port;
-  }
-
-  /** @param folder - goes with it when this process dies first. */
-  static async start(folder: string, args: readonly string[]): Promise<WebhookProcess> {
-    const child = spawnSupervised(folder, [`${ROOT}bin/tlv`, 'webhook', ...args], {
-      output: ['ignore', 'pipe'],
-    });
-    const said: string[] = [];
-    const port = await new Promise<number>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => reject(new Error(`tlv webhook ended with ${code}: ${said.join('\n')}`)));
-      createInterface({ input: child.stderr! }).on('line', (line) => {
-        said.push(line);
-        const entry = line.startsWith('{') ? (JSON.parse(line) as { msg: string; port?: number }) : undefined;
-        if (entry?.msg === 'listening' && entry.port) resolve(entry.port);
-      });
-    });
-    const webhook = new WebhookProcess(child, port);
-    await waitFor('the webhook to be ready', () => webhook.isReady());
-    return webhook;
-  }
-
-  async isReady(): Promise<boolean> {
-    const { request } = await import('node:https');
-    return new Promise((resolve) => {
-      const options = { host: '127.0.0.1', port: this.port, path: '/readyz', rejectUnauthorized: false };
-      request(options, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      })
-        .on('error', () => resolve(false))
-        .end();
-    });
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const closed = new Promise((resolve) => {
-      this.#child.once('close', resolve);
-    });
-    this.#child.kill(signal);
-    await closed;
   }
 }

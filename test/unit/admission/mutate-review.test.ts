@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { HttpError } from '../../../src/admission/http-error.ts';
 import { mutateReview } from '../../../src/admission/mutate-review.ts';
 import { parseReview } from '../../../src/admission/review.ts';
 import type { Claim } from '../../../src/tars/shapes.ts';
@@ -255,13 +256,21 @@ describe('the look-up of a TServer', () => {
     expect([...hit.fetched, ...miss.fetched]).to.deep.equal([]);
   });
 
-  it('takes a failure for a miss, with a word in the log', async () => {
-    const broken = spy([], { fetchTServer: () => Promise.reject(new Error('deadline of 1000 ms')) });
-    const answer = await mutateReview(created('StatefulSet', foreign), broken.deps);
-    expect(answer).to.deep.equal(UNTOUCHED);
+  it('does not take a failure for a miss: its list would be missing for good', async () => {
+    const broken = spy([], {
+      fetchTServer: () => Promise.reject(new Error(`TServer ${NAMESPACE}/${NAME}: deadline of 1000 ms`)),
+    });
+    const refused: unknown = await mutateReview(created('StatefulSet', set), broken.deps).catch(
+      (error: unknown) => error,
+    );
+    expect(refused)
+      .to.be.instanceOf(HttpError)
+      .and.include({
+        status: 503,
+        uid: UID,
+        message: `cannot look for the TServer of the StatefulSet: TServer ${NAMESPACE}/${NAME}: deadline of 1000 ms; apply again`,
+      });
     expect(broken.liveGets).to.deep.equal(['error']);
-    expect(broken.logged).to.deep.equal([
-      `warn TServer look-up failed; the StatefulSet is treated as having none {"uid":"${UID}","namespace":"${NAMESPACE}","name":"postgres","error":"deadline of 1000 ms"}`,
-    ]);
+    expect(await mutateReview(updated('StatefulSet', set, set), broken.deps)).to.deep.equal(UNTOUCHED);
   });
 });

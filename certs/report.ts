@@ -102,7 +102,8 @@ function roleOf({ fingerprint256 }: X509Certificate, state: SecretState | undefi
 
 const noSecret = (label: string): Problem => ({
   message: `Secret ${label} does not exist`,
-  remedy: 'check --namespace and --secret-name; a webhook with --self-managed-certs makes it when it starts',
+  remedy:
+    'check --namespace and --secret-name; the manifests bring it, empty: apply them (or upgrade the Helm release) again, and a webhook with --self-managed-certs fills it',
 });
 
 /** Who keeps the Secret by other means has no key of an authority in it, and need not. */

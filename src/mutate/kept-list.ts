@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { nameOf, sizeOf } from '../tars/claim-template.ts';
+import { claimName } from '../tars/claims-of.ts';
 import type { Finding } from '../tars/finding.ts';
 import { isRecord, textOf } from '../tars/json.ts';
-import { isSameQuantity } from '../tars/quantity.ts';
+import { isLess, isSameQuantity } from '../tars/quantity.ts';
 import type { Claim, StatefulSet } from '../tars/shapes.ts';
 import { claimMounts } from '../tars/tserver.ts';
 import { ANNOTATION, LABEL, OURS } from '../tars/vocabulary.ts';
@@ -26,7 +27,7 @@ export function keptListWarnings(set: StatefulSet, kept: readonly Claim[], expan
   const differences = compare(asksOf(asked, expansion), keptByName);
   const name = set.metadata?.name ?? '';
   const { namespace } = expansion;
-  const place: Place = { name, namespace };
+  const place: Place = { name, namespace, firstOrdinal: set.spec?.ordinals?.start ?? 0 };
   return [
     ...listWarning(differences, place),
     ...differences.resized.map((change) => sizeWarning(change, place)),
@@ -143,6 +144,7 @@ function ownerChange({ name, said, old }: { name: string; said: Claim; old: Clai
 interface Place {
   readonly name: string;
   readonly namespace: string;
+  readonly firstOrdinal: number;
 }
 
 function listWarning({ added, dropped, changed }: Differences, { name, namespace }: Place): Finding[] {
@@ -160,19 +162,27 @@ function listWarning({ added, dropped, changed }: Differences, { name, namespace
   ];
 }
 
-function sizeWarning({ name: template, from, to }: Change, { name, namespace }: Place): Finding {
+function sizeWarning({ name: template, from, to }: Change, place: Place): Finding {
+  const { name, namespace } = place;
+  const remedy = isLess(to, from)
+    ? `a claim does not shrink: write ${from} again, or have the data moved to smaller claims of another StatefulSet`
+    : `expand the claims instead, where the class has allowVolumeExpansion: kubectl -n ${namespace} patch pvc ${firstClaim(template, place)} -p '{"spec":{"resources":{"requests":{"storage":"${to}"}}}}', and so for each replica`;
   return warning(
     'TLV902',
-    `the list is immutable, so the template ${template} of StatefulSet ${namespace}/${name} keeps its request of ${from}, not ${to}; expand the claims instead, where the class has allowVolumeExpansion: kubectl -n ${namespace} patch pvc ${template}-${name}-0 -p '{"spec":{"resources":{"requests":{"storage":"${to}"}}}}', and so for each replica`,
+    `the list is immutable, so the template ${template} of StatefulSet ${namespace}/${name} keeps its request of ${from}, not ${to}; ${remedy}`,
   );
 }
 
-function ownerWarning({ name: template, from, to, annotations }: OwnerChange, { name, namespace }: Place) {
+function ownerWarning({ name: template, from, to, annotations }: OwnerChange, place: Place): Finding {
+  const { name, namespace } = place;
   return warning(
     'TLV903',
-    `the list is immutable, so the template ${template} of StatefulSet ${namespace}/${name} keeps ${from}, not ${to}; change the claims instead: kubectl -n ${namespace} annotate --overwrite pvc ${template}-${name}-0 ${annotations.join(' ')}, and so for each replica`,
+    `the list is immutable, so the template ${template} of StatefulSet ${namespace}/${name} keeps ${from}, not ${to}; change the claims instead: kubectl -n ${namespace} annotate --overwrite pvc ${firstClaim(template, place)} ${annotations.join(' ')}, and so for each replica`,
   );
 }
+
+const firstClaim = (template: string, { name, firstOrdinal }: Place): string =>
+  claimName(template, name, firstOrdinal);
 
 function warning(code: Finding['code'], message: string): Finding {
   return { code, path: ['spec', 'volumeClaimTemplates'], message };

@@ -25,6 +25,6 @@ export function claimsOf(set: StatefulSet): Claim[] {
 }
 
 /** The name that the StatefulSet controller gives a replica's claim. */
-function claimName(template: string, set: string, ordinal: number): string {
+export function claimName(template: string, set: string, ordinal: number): string {
   return `${template}-${set}-${ordinal}`;
 }

@@ -53,3 +53,9 @@ export function isSameQuantity(a: unknown, b: unknown): boolean {
   const [left, right] = [nanosOf(a), nanosOf(b)];
   return left === undefined || right === undefined ? textOf(a) === textOf(b) : left === right;
 }
+
+/** True when the first stands for less than the second; what is no quantity is neither less nor more. */
+export function isLess(a: unknown, b: unknown): boolean {
+  const [left, right] = [nanosOf(a), nanosOf(b)];
+  return left !== undefined && right !== undefined && left < right;
+}

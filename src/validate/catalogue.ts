@@ -292,7 +292,7 @@ export const RULES = [
     reason: 'FieldValueForbidden',
     protects: 'Warning: only the size of a template changed, and the list is immutable.',
     example: 'resources: {requests: {storage: 2Gi}}  # was 1Gi',
-    remedy: 'Expand the claims instead.',
+    remedy: 'Expand the claims instead; claims do not shrink.',
   },
   {
     code: 'TLV903',

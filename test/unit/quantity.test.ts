@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isSameQuantity, nanosOf } from '../../src/tars/quantity.ts';
+import { isLess, isSameQuantity, nanosOf } from '../../src/tars/quantity.ts';
 
 describe('quantities', () => {
   const SAME: readonly (readonly [unknown, unknown])[] = [
@@ -30,6 +30,15 @@ describe('quantities', () => {
   for (const [a, b] of OTHER) {
     it(`${String(a)} is not ${String(b)}`, () => expect(isSameQuantity(a, b)).to.equal(false));
   }
+
+  it('are less, as amounts, or cannot be compared', () => {
+    expect(isLess('1G', '1Gi')).to.equal(true);
+    expect([isLess('1Gi', '1G'), isLess('1Gi', '1024Mi'), isLess('none', '1')]).to.deep.equal([
+      false,
+      false,
+      false,
+    ]);
+  });
 
   it('are exact beyond what a number holds', () => {
     expect(nanosOf('9007199254740993')).to.equal(9007199254740993n * 10n ** 9n);

@@ -608,6 +608,11 @@ describe("a user's own template", () => {
     ],
     ['its size', claim('mine', { resources: { requests: { storage: '2G' } } }), sizeKept('mine', '1G', '2G')],
     [
+      'a larger size',
+      claim('mine', { resources: { requests: { storage: '500M' } } }),
+      `TLV902 ${FIELD}: the list is immutable, so the template mine of StatefulSet default/tars-tarslog keeps its request of 1G, not 500M; a claim does not shrink: write 1G again, or have the data moved to smaller claims of another StatefulSet`,
+    ],
+    [
       'its owner',
       claim('mine', {}, { annotations: { 'tars.io/LocalVolumeUID': '5' } }),
       ownerKept('mine', '0 0 755', ['5', '0', '755']),
@@ -641,6 +646,19 @@ describe("a user's own template", () => {
     const { object, warnings } = write([claim('mine'), { ...disk, spec: { ...disk.spec, ...source } }]);
     expectKept(object, live);
     expect(lines(warnings)).to.deep.equal([listKept('with disk unchanged')]);
+  });
+
+  it('is told of by its first claim, whatever ordinal that has', () => {
+    const counted = (templates: Claim[]) => {
+      const { spec, ...set } = statefulSet({ ...plain, templates });
+      return { ...set, spec: { ...spec, ordinals: { start: 3 } } };
+    };
+    const old = stored(create(counted([claim('mine')])));
+    const larger = claim('mine', { resources: { requests: { storage: '2G' } } });
+    const { warnings } = update(replaced(counted([larger]), old), old);
+    expect(lines(warnings)).to.deep.equal([
+      sizeKept('mine', '1G', '2G').replace('mine-tars-tarslog-0', 'mine-tars-tarslog-3'),
+    ]);
   });
 
   it('may stand at another place, and nobody is bothered', () => {

@@ -145,6 +145,8 @@ export class Agent {
   /** Ends what is under way in good order. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('stopped'));
+    // Whoever waits for the scheduler to be told waits no longer.
+    this.#running?.capacity.stop();
     await this.#queue.stop();
     await this.#lookUps;
     await this.#running?.stop();
@@ -178,7 +180,7 @@ export class Agent {
             { claims: found },
             `${found} claims came without the routing label: is the webhook up?`,
           );
-        await running.capacity.republish();
+        void running.capacity.republish();
         for (const each of running.roots) await this.#tellOrphans(each);
         running.addAll();
       } catch (error) {

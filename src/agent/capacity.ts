@@ -35,33 +35,39 @@ export class Capacity {
   readonly #stopped = new AbortController();
   /** By class, what the API server was told. */
   readonly #published = new Map<string, number>();
-  #publishing: Promise<void> | undefined;
-  #isDue = false;
+  #isPublishing = false;
+  /** Settled by the next attempt. */
+  #asked: PromiseWithResolvers<void> | undefined;
 
   constructor(options: CapacityOptions) {
     this.#options = options;
   }
 
   /** Publishes unless nearly the same was published before. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
     const { classes, freeBytes } = this.#options;
     const isNews = classes().some((name) =>
       differs(this.#published.get(name), wholeMebibytes(freeBytes(name))),
     );
-    if (isNews) await this.publish();
+    return isNews ? this.publish() : Promise.resolve();
   }
 
-  /** Publishes what there is now; calls that come together are one. Never throws: it is tried until it works. */
-  async publish(): Promise<void> {
-    this.#isDue = true;
-    this.#publishing ??= this.#run().finally(() => (this.#publishing = undefined));
-    await this.#publishing;
+  /**
+   * Publishes what there is now; calls that come together are one. Who waits learns when it fails, and need not try
+   * again: that goes on until it works. Who does not wait need not care.
+   */
+  publish(): Promise<void> {
+    this.#asked ??= Promise.withResolvers<void>();
+    const { promise } = this.#asked;
+    promise.catch(() => undefined);
+    if (!this.#isPublishing) void this.#run();
+    return promise;
   }
 
   /** As if nothing had been published: somebody may have deleted it. */
-  async republish(): Promise<void> {
+  republish(): Promise<void> {
     this.#published.clear();
-    await this.publish();
+    return this.publish();
   }
 
   stop(): void {
@@ -70,34 +76,53 @@ export class Capacity {
 
   async #run(): Promise<void> {
     const { clock, logger } = this.#options;
-    while (this.#isDue && !this.#stopped.signal.aborted) {
-      this.#isDue = false;
+    const { signal } = this.#stopped;
+    this.#isPublishing = true;
+    let isDue = true;
+    while (!signal.aborted && (isDue || this.#asked)) {
+      const asked = this.#asked;
+      this.#asked = undefined;
       try {
         await this.#publishAll();
+        isDue = false;
+        asked?.resolve();
       } catch (thrown) {
-        if (this.#stopped.signal.aborted) return;
-        this.#isDue = true;
         const error = asError(thrown);
+        asked?.reject(error);
+        if (signal.aborted) break;
         logger.warn({}, `capacity could not be published: ${error.message}`);
-        const asked = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(clock, Math.max(asked, RETRY_MS), this.#stopped.signal);
+        const wanted = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
+        await sleep(clock, Math.max(wanted, RETRY_MS), signal);
       }
     }
+    this.#isPublishing = false;
+    if (signal.aborted) this.#asked?.reject(signal.reason);
   }
 
   async #publishAll(): Promise<void> {
     const classes = this.#options.classes();
-    for (const name of classes) {
-      const bytes = wholeMebibytes(this.#options.freeBytes(name));
-      if (this.#published.get(name) === bytes) continue;
-      await this.#write(name, bytes);
-      this.#published.set(name, bytes);
+    const failures: unknown[] = [];
+    for (const name of new Set([...classes, ...this.#published.keys()])) {
+      try {
+        await (classes.includes(name) ? this.#publishOne(name) : this.#withdraw(name));
+      } catch (error) {
+        // One that is refused is no reason to say nothing of the others.
+        failures.push(error);
+      }
     }
-    for (const name of this.#published.keys()) {
-      if (classes.includes(name)) continue;
-      await this.#remove(name);
-      this.#published.delete(name);
-    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #publishOne(storageClass: string): Promise<void> {
+    const bytes = wholeMebibytes(this.#options.freeBytes(storageClass));
+    if (this.#published.get(storageClass) === bytes) return;
+    await this.#write(storageClass, bytes);
+    this.#published.set(storageClass, bytes);
+  }
+
+  async #withdraw(storageClass: string): Promise<void> {
+    await this.#remove(storageClass);
+    this.#published.delete(storageClass);
   }
 
   async #write(storageClass: string, bytes: number): Promise<void> {

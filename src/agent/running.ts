@@ -92,7 +92,8 @@ export class Running {
     for (const { health } of this.roots) await health.start();
     this.#heartbeat.start();
     this.discovery?.start();
-    await this.capacity.publish();
+    // Who cannot tell of its room serves the volumes that it has.
+    await this.capacity.publish().catch(() => undefined);
   }
 
   async stop(): Promise<void> {

@@ -185,7 +185,7 @@ export class ServedRoot {
     const { clock, capacity } = this.#parts;
     this.#cancelLook ??= clock.after(SOON_MS, () => {
       this.#cancelLook = undefined;
-      void this.health.look().then(() => capacity.publish());
+      void this.health.look().then(() => void capacity.publish());
     });
   }
 

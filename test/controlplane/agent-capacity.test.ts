@@ -23,6 +23,34 @@ interface CapacityObject {
   readonly nodeTopology: { readonly matchLabels: Record<string, string> };
 }
 
+const NO_CAPACITIES = [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'no-capacities' },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: ['storage.k8s.io'],
+            apiVersions: ['v1'],
+            operations: ['CREATE', 'UPDATE'],
+            resources: ['csistoragecapacities'],
+          },
+        ],
+      },
+      validations: [{ expression: 'false', message: 'not here' }],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: 'no-capacities' },
+    spec: { policyName: 'no-capacities', validationActions: ['Deny'] },
+  },
+];
+const MERGE = 'application/merge-patch+json';
+
 describe('capacity', function () {
   this.timeout(60_000);
   this.slow(10_000);
@@ -231,6 +259,25 @@ describe('capacity', function () {
         true,
       );
       expect((await claim('unrouted')).metadata.labels!['local.tars.io/node']).to.equal('big');
+    });
+  });
+
+  describe('that somebody forbids to tell', () => {
+    before(() => served.installed.startWebhook());
+
+    it('keeps no agent from its work, nor from ending', async () => {
+      await served.installed.apply(NO_CAPACITIES);
+      const { metadata } = (await capacityOf('small'))!;
+      await waitFor('the policy to work', async () => {
+        const path = `${CAPACITIES}/${metadata.name}?dryRun=All`;
+        const { status } = await served.plane.api('PATCH', path, { capacity: '1Mi' }, MERGE);
+        return status === 422;
+      });
+      await served.agents.stop('small');
+      await served.agents.start('small');
+      await served.claim('untold', { node: 'small', request: '1Mi' });
+      await served.bound('untold');
+      await served.agents.stop('small');
     });
   });
 });

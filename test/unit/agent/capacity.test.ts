@@ -6,12 +6,19 @@ import { FakeClock } from '../cluster/fake-clock.ts';
 
 const MI = 2 ** 20;
 
+const outcome = (work: Promise<void>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: Error) => error.message,
+  );
+
 describe('what a node tells the scheduler of its room', () => {
   const calls: string[] = [];
-  const stored = new Map<string, { capacity: string }>();
+  const stored = new Map<string, { capacity: string; storageClassName: string }>();
   let free = 0;
   let classes: string[] = [];
   let failure: Error | undefined;
+  let refused: string | undefined;
   let clock: FakeClock;
   let capacity: Capacity;
 
@@ -21,6 +28,7 @@ describe('what a node tells the scheduler of its room', () => {
     free = 1000 * MI;
     classes = ['t-storage-class'];
     failure = undefined;
+    refused = undefined;
     clock = new FakeClock();
     capacity = new Capacity({
       namespace: 'ours',
@@ -41,7 +49,8 @@ describe('what a node tells the scheduler of its room', () => {
           return {};
         },
         create: async (_path, body) => {
-          const object = body as { metadata: { name: string }; capacity: string };
+          const object = body as { metadata: { name: string }; capacity: string; storageClassName: string };
+          if (object.storageClassName === refused) throw new ApiStatusError(403, 'quota');
           stored.set(object.metadata.name, object);
           calls.push(`create ${object.capacity}`);
           return {};
@@ -124,16 +133,44 @@ describe('what a node tells the scheduler of its room', () => {
     expect(stored.size).to.equal(2);
   });
 
-  it('is tried until it works, and then says what is true by then', async () => {
+  it('is tried until it works, and then says what is true by then; who waits learns that it failed', async () => {
     await capacity.publish();
     failure = new ApiStatusError(500, 'no');
     free = 500 * MI;
-    const published = capacity.publish();
+    expect(await outcome(capacity.publish())).to.equal('no');
     while (clock.pending.length === 0) await Promise.resolve();
     failure = undefined;
     free = 400 * MI;
+    const published = capacity.publish();
     clock.advance(5000);
     await published;
     expect(calls).to.deep.equal(['create 1000Mi', 'patch 400Mi']);
+  });
+
+  it('is tried again by itself, where nobody waits', async () => {
+    failure = new ApiStatusError(403, 'forbidden');
+    void capacity.publish();
+    while (clock.pending.length === 0) await Promise.resolve();
+    failure = undefined;
+    clock.advance(5000);
+    while (stored.size === 0) await Promise.resolve();
+    expect(calls).to.deep.equal(['create 1000Mi']);
+  });
+
+  it('is told of the other classes where one is refused', async () => {
+    classes = ['refused', 'fast'];
+    refused = 'refused';
+    expect(await outcome(capacity.publish())).to.equal('quota');
+    expect([...stored.values()].map((each) => each.storageClassName)).to.deep.equal(['fast']);
+    capacity.stop();
+  });
+
+  it('keeps nobody waiting when it is stopped', async () => {
+    failure = new ApiStatusError(403, 'forbidden');
+    const first = outcome(capacity.publish());
+    while (clock.pending.length === 0) await Promise.resolve();
+    const second = outcome(capacity.publish());
+    capacity.stop();
+    expect(await Promise.all([first, second])).to.deep.equal(['forbidden', 'stopped']);
   });
 });

@@ -7,6 +7,7 @@ import { assertTrashName } from '../trash-item.ts';
 import type { Backend, Found, Made, Owner, Provider, Source } from './backend.ts';
 import { PoolSource } from './pool-source.ts';
 import {
+  asItsOwnFault,
   asParentsVanish,
   assertNoMount,
   assertSameMount,
@@ -40,7 +41,7 @@ export class DirectoryBackend implements Backend {
 
   async inspect(path: VolumePath): Promise<Found> {
     try {
-      return await this.#pool.withRoot(async (root) => await look(root, path));
+      return await this.#pool.withRoot((root) => asItsOwnFault(root, path, () => look(root, path)));
     } catch (error) {
       if (error instanceof PathBlocked) return { kind: 'blocked', why: error.message };
       throw error;

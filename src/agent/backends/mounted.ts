@@ -14,7 +14,14 @@ import type { Backend, Found, Kit, Made, Owner, Source, Traits } from './backend
 import type { Medium, Site } from './medium.ts';
 import { makeBare, removeBare } from './mount-point.ts';
 import { assertFree, foundOf, inVolume, look, mountInTheWay, type Seen } from './mounted-look.ts';
-import { asParentsVanish, placeOf, pruneParents, withParent, withParents } from './volume-directory.ts';
+import {
+  asItsOwnFault,
+  asParentsVanish,
+  placeOf,
+  pruneParents,
+  withParent,
+  withParents,
+} from './volume-directory.ts';
 
 /** What nobody needs on a volume, and pods must not have: programs with other rights than their user's, and devices. */
 const RESTRICTIONS = ['nosuid', 'nodev'];
@@ -224,7 +231,7 @@ export class MountedBackend implements Backend {
   }
 
   async #at<T>(path: VolumePath, work: (site: Site) => Promise<T>): Promise<T> {
-    return await this.#pool.withRoot(async (root) => await work({ root, path }));
+    return await this.#pool.withRoot((root) => asItsOwnFault(root, path, () => work({ root, path })));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { VolumePath } from '../../tars/host-path.ts';
 import type { Directory } from '../os/directory.ts';
-import { FileFault, hasCode, PathBlocked, PoolLost } from '../os/errors.ts';
+import { DiskFault, FileFault, hasCode, PathBlocked, PoolLost } from '../os/errors.ts';
 import { type Mount, mounts, within } from '../os/mounts.ts';
 import type { Owner } from './backend.ts';
 
@@ -130,6 +130,28 @@ export async function mountsAt(root: Directory, path: VolumePath): Promise<Mount
   if (!all.some((mount) => mount.id === id))
     throw new PoolLost(realPath, `${realPath} has just been unmounted`);
   return within(all, absolutePath(root, path));
+}
+
+/** Of these, what is mounted at a volume is not to blame. */
+const OF_POOL_OR_PROCESS = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+/**
+ * Does work on one volume. What fails on a filesystem that is mounted there, damaged, shut down or cut off from its server,
+ * is a fault of that volume alone, and none of the pool below it.
+ */
+export async function asItsOwnFault<T>(
+  root: Directory,
+  path: VolumePath,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isInVolume = error instanceof DiskFault && `${error.path}/`.startsWith(`${path}/`);
+    if (!isInVolume || OF_POOL_OR_PROCESS.has(error.code)) throw error;
+    if ((await mountsAt(root, path)).length === 0) throw error;
+    throw new PathBlocked(error.code, error.path, error.message, error);
+  }
 }
 
 /** Where the volume's directory is, as the table of mounts has it. */

@@ -74,12 +74,16 @@ export class ApiWriter {
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   }
 
-  /** The object; undefined where it, or even its resource, is not there. */
+  /**
+   * The object; undefined where the API server says that it is not there. A 404 that does not name it may come from whatever
+   * stands before the API server: it proves nothing, and data is removed for what is proved.
+   */
   async get(path: string, options: CallOptions = {}): Promise<Record<string, unknown> | undefined> {
     try {
       return await this.#call({ ...options, method: 'GET', path });
     } catch (error) {
-      if (error instanceof ApiStatusError && error.status === 404) return undefined;
+      if (error instanceof ApiStatusError && error.status === 404 && error.objectName !== undefined)
+        return undefined;
       throw error;
     }
   }

@@ -130,6 +130,14 @@ describe('api writer', () => {
     });
   });
 
+  it('takes an object for gone where the API server says so, and nobody before it', async () => {
+    expect(await writer.get(`${VOLUMES}/none`)).to.equal(undefined);
+    for (const page of ['404 page not found', '<h1>Not Found</h1>', '{"kind":"Status","code":404}']) {
+      store.intercept = () => (response) => void response.writeHead(404).end(page);
+      expect(await failure(writer.get(`${VOLUMES}/none`)), page).to.include({ status: 404 });
+    }
+  });
+
   it('ends a call that is not answered at its deadline', async () => {
     store.intercept = () => () => undefined;
     const failed = failure(writer.create(VOLUMES, volume('a')));

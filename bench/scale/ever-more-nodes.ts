@@ -10,6 +10,7 @@ import type { Chart } from '../frame/chart.ts';
 import { figureOf, quantile } from '../frame/statistics.ts';
 import { inBatches } from '../in-batches.ts';
 import { AgentProcesses } from './agent-processes.ts';
+import { AGENTS_RIGHTS, AGENTS_USER } from './agents-user.ts';
 
 const CSI_DRIVER = `/apis/storage.k8s.io/v1/csidrivers/${PROVISIONER}`;
 
@@ -77,10 +78,11 @@ async function measureOn(
 ): Promise<Step[]> {
   say(`a control plane with ${count} nodes`);
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
-  const served = await Served.start({ nodes: [], asksForRoom: true, plane: { throttled } });
-  const agents = new AgentProcesses(served.plane.kubeconfig());
+  const plane = { throttled, identities: [AGENTS_USER] };
+  const served = await Served.start({ nodes: [], asksForRoom: true, plane });
+  const agents = new AgentProcesses(served.plane.kubeconfig(AGENTS_USER.name));
   try {
-    await served.installed.apply([handMadeClass]);
+    await served.installed.apply([handMadeClass, ...AGENTS_RIGHTS]);
     await inBatches(nodes, (node) => served.plane.addNodes([node]));
     await agents.start(nodes);
     const workers = () => new Map([[AGENTS, agents.pids]]);

@@ -5,7 +5,7 @@ import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { freeBytes, MIB, mountTmpfs, resize, sizeBytes } from './disks.ts';
 import { CLAIMS, PODS } from './paths.ts';
-import { type Claim, claimOf, podOf, Served, statefulSetOf } from './served.ts';
+import { type Claim, claimOf, MERGE, podOf, Served, statefulSetOf } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** How the scheduler learns of room, and what happens where there is none: nodes with disks of real, different sizes. */
@@ -49,7 +49,6 @@ const NO_CAPACITIES = [
     spec: { policyName: 'no-capacities', validationActions: ['Deny'] },
   },
 ];
-const MERGE = 'application/merge-patch+json';
 
 describe('capacity', function () {
   this.timeout(60_000);

@@ -139,7 +139,7 @@ export const statefulSetOf = (
   },
 });
 
-const MERGE = 'application/merge-patch+json';
+export const MERGE = 'application/merge-patch+json';
 
 export interface ServedOptions extends InstallOptions {
   readonly nodes: readonly string[];

@@ -608,7 +608,7 @@ describe("a user's own template", () => {
     ],
     ['its size', claim('mine', { resources: { requests: { storage: '2G' } } }), sizeKept('mine', '1G', '2G')],
     [
-      'a larger size',
+      'its size (a smaller one is wanted)',
       claim('mine', { resources: { requests: { storage: '500M' } } }),
       `TLV902 ${FIELD}: the list is immutable, so the template mine of StatefulSet default/tars-tarslog keeps its request of 1G, not 500M; a claim does not shrink: write 1G again, or have the data moved to smaller claims of another StatefulSet`,
     ],

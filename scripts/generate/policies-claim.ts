@@ -239,6 +239,8 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
   const missing = (claim: string, has: string) => `${labels}.filter(k, !(${has.replaceAll('$', claim)}))`;
   const hasLabel = "$.?metadata.?labels[?k].orValue('') != ''";
   const hasTerm = "$.?spec.?selector.?matchLabels[?k].orValue('') != ''";
+  const lacksLabel = (claim: string) => `${missing(claim, hasLabel)}.size() > 0`;
+  const lacksTerm = (claim: string) => `!(${discovery(claim)}) && ${missing(claim, hasTerm)}.size() > 0`;
   const lacksNamespace = (claim: string) =>
     `${perNode(claim)} && ` +
     `(${label(claim, OURS.namespace, "''")} == '' || ${term(claim, OURS.namespace)} == '')`;
@@ -257,21 +259,28 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
     message: { path, text: `Required value: ${what} ${HALF_MADE}` },
   });
   return [
+    // Before the next one, which would send people to a webhook that cannot help: it is asked before there is a name.
     {
-      ...rule(
-        'withoutLabel',
-        'TLV405',
-        (claim) => `${missing(claim, hasLabel)}.size() > 0`,
-        ['metadata', 'labels'],
-        `the label ${VALUE} is missing:`,
-      ),
+      code: 'TLV405',
+      name: 'withoutName',
+      bad: (claim) =>
+        `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)})`,
+      isCreateOnly: true,
+      sample: {},
+      message: {
+        path: ['metadata', 'name'],
+        text: 'Required value: labels, selector and directory are made of it, and generateName gives one too late; write metadata.name in its place',
+      },
+    },
+    {
+      ...rule('withoutLabel', 'TLV405', lacksLabel, ['metadata', 'labels'], `the label ${VALUE} is missing:`),
       values: (claim) => ({ [VALUE]: `${missing(claim, hasLabel)}[0]` }),
     },
     {
       ...rule(
         'withoutSelector',
         'TLV404',
-        (claim) => `!(${discovery(claim)}) && ${missing(claim, hasTerm)}.size() > 0`,
+        lacksTerm,
         ['spec', 'selector', 'matchLabels'],
         `${VALUE} is missing:`,
       ),

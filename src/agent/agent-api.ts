@@ -8,6 +8,7 @@ import { bytesOf } from '../tars/quantity.ts';
 import type { Settings } from '../tars/settings.ts';
 import { FINALIZER, OURS, SELECTED_NODE } from '../tars/vocabulary.ts';
 import { type ClaimView, readClaimView } from './claim-view.ts';
+import { type ClassView, scopeIn } from './class-view.ts';
 import type { LiveClaim, LiveLook } from './state.ts';
 import { type ClaimReference, readVolumeView, type VolumeView } from './volume-view.ts';
 
@@ -45,10 +46,17 @@ export class AgentApi {
     this.#clock = clock;
   }
 
-  async look(volume: string | undefined, claim: ClaimReference | undefined): Promise<LiveLook> {
+  /**
+   * @param classes - what they say of a claim that does not say it itself; none where nobody asks what the claim wants
+   */
+  async look(
+    volume: string | undefined,
+    claim: ClaimReference | undefined,
+    classes: ReadonlyMap<string, ClassView> = new Map(),
+  ): Promise<LiveLook> {
     return {
       volume: volume === undefined ? undefined : await this.#volume(volume),
-      claim: claim === undefined || claim.name === '' ? undefined : await this.#claim(claim),
+      claim: claim === undefined || claim.name === '' ? undefined : await this.#claim(claim, classes),
     };
   }
 
@@ -131,7 +139,10 @@ export class AgentApi {
     return json && readVolumeView(asKubeObject(json));
   }
 
-  async #claim(claim: ClaimReference): Promise<LiveClaim | undefined> {
+  async #claim(
+    claim: ClaimReference,
+    classes: ReadonlyMap<string, ClassView>,
+  ): Promise<LiveClaim | undefined> {
     const json = await this.#writer.get(claimPath(claim));
     if (!json) return undefined;
     return {
@@ -142,7 +153,7 @@ export class AgentApi {
       isDeleting: textAt(json, 'metadata', 'deletionTimestamp') !== undefined,
       volumeName: textAt(json, 'spec', 'volumeName'),
       selectedNode: textAt(json, 'metadata', 'annotations', SELECTED_NODE),
-      view: readClaimView(asKubeObject(json), this.#settings),
+      view: readClaimView(asKubeObject(json), this.#settings, scopeIn(classes)),
     };
   }
 

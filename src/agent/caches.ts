@@ -3,12 +3,11 @@ import { ListWatch } from '../cluster/list-watch.ts';
 import type { Surroundings } from '../cluster/vitals.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
 import { nodeLabelValue } from '../tars/label-value.ts';
-import type { Scope } from '../tars/ownership.ts';
 import type { Settings } from '../tars/settings.ts';
 import { HOSTNAME_LABEL, OURS } from '../tars/vocabulary.ts';
 import { type ClaimView, readClaimView } from './claim-view.ts';
 import { PathIndex } from './path-index.ts';
-import { type ClassView, readClassView } from './class-view.ts';
+import { type ClassView, readClassView, scopeIn, STORAGE_CLASSES } from './class-view.ts';
 import { readVolumeView, type VolumeView } from './volume-view.ts';
 
 /** Keys of what has no path: no path begins so. */
@@ -96,12 +95,6 @@ export class Caches {
     return new Set([...this.#claims.flatMap((index) => [...index.keys()]), ...this.volumes.keys()]);
   }
 
-  /** What a class says of claims that do not say it themselves. */
-  #scopeOf(storageClass: string): Scope | undefined {
-    const parameters = this.classes.get(storageClass)?.parameters;
-    return parameters && !('fault' in parameters) ? parameters.scope : undefined;
-  }
-
   #claimWatch(labelSelector: string, handlers: PathIndex<ClaimView> | undefined): ListWatch<ClaimView> {
     if (!handlers) throw new Error(`no index for ${labelSelector}`);
     const { settings } = this.#options;
@@ -109,7 +102,7 @@ export class Caches {
       ...this.#options,
       paths: [CLAIMS],
       labelSelector,
-      read: (object) => readClaimView(object, settings, (name) => this.#scopeOf(name)),
+      read: (object) => readClaimView(object, settings, scopeIn(this.classes)),
       handlers,
     });
   }
@@ -128,7 +121,7 @@ export class Caches {
     const { settings, classesChanged } = this.#options;
     return new ListWatch<ClassView>({
       ...this.#options,
-      paths: ['/apis/storage.k8s.io/v1/storageclasses'],
+      paths: [STORAGE_CLASSES],
       read: (object) => (settings.classes.has(object.metadata.name) ? readClassView(object) : undefined),
       handlers: {
         upsert: (name, storageClass) => {

@@ -1,6 +1,10 @@
 import type { KubeObject } from '../cluster/kube-object.ts';
 import { type ClassParameters, readClassParameters } from '../tars/class-parameters.ts';
 import { isRecord, textAt, textOf, valueAt } from '../tars/json.ts';
+import type { Scope } from '../tars/ownership.ts';
+
+/** Where the API server has them. */
+export const STORAGE_CLASSES = '/apis/storage.k8s.io/v1/storageclasses';
 
 /** A StorageClass, as far as its volumes depend on it. */
 export interface ClassView {
@@ -26,3 +30,11 @@ export function readClassView(object: KubeObject): ClassView {
     ...(Array.isArray(options) && options.length > 0 ? { mountOptions: options.map(textOf) } : {}),
   };
 }
+
+/** What these classes say of claims that do not say it themselves. */
+export const scopeIn =
+  (classes: ReadonlyMap<string, ClassView>) =>
+  (storageClass: string): Scope | undefined => {
+    const parameters = classes.get(storageClass)?.parameters;
+    return parameters && !('fault' in parameters) ? parameters.scope : undefined;
+  };

@@ -11,8 +11,10 @@ import type { Reserve } from './reserve.ts';
 import { Room } from './room.ts';
 import { PLAIN, sourceNameOf, type Storage } from './storage.ts';
 
-/** How often the disk is looked at. It is a matter of two small reads. */
-const LOOK_MS = 10_000;
+/** How often a disk is looked at that was there: whoever works on it tells at once of what they meet. */
+const LOOK_MS = 30_000;
+/** And one that was not: people wait for it to be back. */
+const MISSED_MS = 10_000;
 /** What an operation could not write counts for so long, whatever the filesystem says that it has left. */
 const FULL_MS = 60_000;
 const OF_A_FULL_DISK = ['ENOSPC', 'EDQUOT'];
@@ -57,7 +59,7 @@ export interface PoolHealthOptions {
 }
 
 /**
- * Whether this node's storage is there, by a look every few seconds and after every fault.
+ * Whether this node's storage is there, by a look now and then and after every fault.
  *
  * - An id is made only where the root is empty and neither the API nor the Lease knows of any storage of this node: an
  *   unmounted disk must look like a fault, not like a new node.
@@ -71,6 +73,7 @@ export class PoolHealth {
   #fullUntil = -Infinity;
   #loop: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
+  #lookedAt = -Infinity;
 
   constructor(options: PoolHealthOptions) {
     this.#options = options;
@@ -106,15 +109,19 @@ export class PoolHealth {
 
   /** Looks now; one look at a time. */
   async look(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+      this.#lookedAt = this.#options.clock.now();
+    });
     await this.#looking;
   }
 
   async #run(): Promise<void> {
     const { clock } = this.#options;
     while (!this.#stopped.signal.aborted) {
-      await sleep(clock, LOOK_MS, this.#stopped.signal);
-      if (!this.#stopped.signal.aborted) await this.look();
+      await sleep(clock, MISSED_MS, this.#stopped.signal);
+      const isDue = this.#pool === undefined || clock.now() - this.#lookedAt >= LOOK_MS;
+      if (isDue && !this.#stopped.signal.aborted) await this.look();
     }
   }
 

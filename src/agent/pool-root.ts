@@ -21,15 +21,15 @@ export async function isUnused(root: Directory): Promise<boolean> {
 }
 
 /** Whether the filesystem of an open root can only be read. */
-export async function isReadOnly(root: Directory): Promise<boolean> {
+export function isReadOnly(root: Directory): boolean {
   const id = root.mountId();
-  return (await mounts()).some((mount) => mount.id === id && mount.isReadOnly);
+  return mounts().some((mount) => mount.id === id && mount.isReadOnly);
 }
 
 /** Why the root is no mount point; undefined where it is one. */
-export async function missingMount(root: Directory): Promise<string | undefined> {
+export function missingMount(root: Directory): string | undefined {
   const [id, path] = [root.mountId(), root.realPath()];
-  if ((await mounts()).some((mount) => mount.id === id && mount.point === path)) return undefined;
+  if (mounts().some((mount) => mount.id === id && mount.point === path)) return undefined;
   return `nothing is mounted at ${path}, and the agent was told that it must be a mount point`;
 }
 

@@ -94,7 +94,7 @@ export class Reconciler {
     let state = await this.#observe(path, pool);
     let decision = plan(state);
     if (decision.kind === 'look') {
-      const live = await hands.api.look(decision.volume, decision.claim);
+      const live = await hands.api.look(decision.volume, decision.claim, state.classes);
       state = { ...state, live };
       decision = plan(state);
     }

@@ -1,6 +1,7 @@
 import { AgentApi } from '../agent/agent-api.ts';
 import { readClaimView } from '../agent/claim-view.ts';
 import { Ledger } from '../agent/ledger.ts';
+import { type ClassView, readClassView, scopeIn, STORAGE_CLASSES } from '../agent/class-view.ts';
 import { findOrphans, type Orphan } from '../agent/orphans.ts';
 import { Pool } from '../agent/pool.ts';
 import { purge } from '../agent/purge.ts';
@@ -13,6 +14,7 @@ import { asKubeObject } from '../cluster/kube-object.ts';
 import { listAll } from '../cluster/list-pages.ts';
 import { UnusableInput } from '../offline/unusable-input.ts';
 import { asVolumePath, type VolumePath } from '../tars/host-path.ts';
+import { textAt } from '../tars/json.ts';
 import { messageOf } from '../tars/message-of.ts';
 import { OURS } from '../tars/vocabulary.ts';
 import { severalRoots } from './agent-options.ts';
@@ -71,7 +73,7 @@ async function annotate(
   const claimPath = `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
   try {
     const json = await writer.get(claimPath);
-    const claim = json && readClaimView(asKubeObject(json), options);
+    const claim = json && readClaimView(asKubeObject(json), options, scopeIn(await classesOf(json, writer)));
     if (!claim) throw new Error(`there is no claim ${namespace}/${name} of a served class`);
     const wanted = 'fault' in claim.wanted ? claim.wanted.fault : claim.wanted.path;
     if (wanted !== path) throw new Error(`claim ${namespace}/${name} asks for ${wanted}, not for ${path}`);
@@ -79,6 +81,16 @@ async function annotate(
   } finally {
     writer.close();
   }
+}
+
+/** The class of a claim: what it says of claims that do not say it themselves is part of what they ask for. */
+async function classesOf(
+  claim: Record<string, unknown>,
+  writer: ApiWriter,
+): Promise<ReadonlyMap<string, ClassView>> {
+  const name = textAt(claim, 'spec', 'storageClassName');
+  const json = name && (await writer.get(`${STORAGE_CLASSES}/${encodeURIComponent(name)}`));
+  return new Map(json ? [[name, readClassView(asKubeObject(json))]] : []);
 }
 
 export async function purgeOrphans(

@@ -14,13 +14,14 @@ import { type Run, tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
 import { quickened } from './agents.ts';
 import { treeOf } from './disks.ts';
-import { CLAIMS, VOLUMES } from './paths.ts';
+import { CLAIMS, STORAGE_CLASSES, VOLUMES } from './paths.ts';
 import { type Claim, type ClaimParts, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** Whose data a directory is that is already there, and what becomes of data when people delete volumes by hand. */
 
 const NODE = 'node-1';
+const CLASSES = 't-storage-class=on-demand,replicas=on-demand';
 const ADOPT = 'local.tars.io/adopt';
 const ANNOTATIONS = { 'tars.io/LocalVolumeUID': '1000', 'tars.io/LocalVolumeMode': '711' };
 
@@ -32,7 +33,7 @@ describe('data that is already there', function () {
 
   before(needRoot);
   before(async () => {
-    served = await Served.start({ nodes: [NODE], agents: { clock: quickened(5) } });
+    served = await Served.start({ nodes: [NODE], classes: CLASSES, agents: { clock: quickened(5) } });
     root = served.agents.root(NODE);
     await served.agents.start(NODE);
   });
@@ -78,7 +79,9 @@ describe('data that is already there', function () {
   const UNKNOWN = /holds data, and is neither served nor removed: .*adopt: "true".*tlv orphans purge/;
 
   const orphans = async (...args: string[]): Promise<Run> =>
-    tlv(['orphans', ...args, '--root', root, '--kubeconfig', served.plane.kubeconfig()]);
+    tlv(['orphans', ...args, '--root', root, '--kubeconfig', served.plane.kubeconfig()], '', {
+      TLV_CLASSES: CLASSES,
+    });
   const listed = async () => {
     const { stdout } = await orphans('list', '-o', 'json');
     const list = JSON.parse(stdout) as { path: string; kind: string; claim?: { name: string } }[];
@@ -374,6 +377,26 @@ describe('data that is already there', function () {
       expect([exit, stderr]).to.deep.equal([0, '']);
       await served.bound('torn');
       expect(treeOf(at('torn'))['/deep/file']).to.equal(tree['/deep/file']);
+    });
+
+    it('adopt: for a replica that has a path of its own because its class says so', async () => {
+      await served.create(STORAGE_CLASSES, {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'StorageClass',
+        metadata: { name: 'replicas' },
+        provisioner: 'local.tars.io',
+        parameters: { scope: 'Pod' },
+        volumeBindingMode: 'WaitForFirstConsumer',
+      });
+      const ofReplica = `${pathOf('shop')}.0`;
+      mkdirSync(join(root, ofReplica), { recursive: true });
+      writeFileSync(join(root, ofReplica, 'file'), 'data of replica 0');
+      await claim('data-shop-0', { server: 'shop', storageClass: 'replicas' });
+      await served.told('PersistentVolumeClaim', 'data-shop-0', 'DirectoryNotEmpty', /data\.0 on node/);
+      const { exit, stderr } = await orphans('adopt', ofReplica, '--claim', 'default/data-shop-0');
+      expect([exit, stderr]).to.deep.equal([0, '']);
+      const { spec } = await served.bound('data-shop-0');
+      expect(spec.local.path).to.equal(join(root, ofReplica));
     });
 
     it('purge: after --yes, and never what a claim has, or what is no path of a volume', async () => {

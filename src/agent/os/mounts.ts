@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 export interface Mount {
   readonly id: number;
@@ -15,14 +15,22 @@ export interface Mount {
   readonly isReadOnly: boolean;
 }
 
-/** All mounts as this process sees them. */
-export async function mounts(): Promise<readonly Mount[]> {
-  return parseMounts(await stableText());
+/** As it was read last: it hardly ever changes, and is asked for at each look and by each operation. */
+let known: { readonly text: string; readonly mounts: readonly Mount[] } = { text: '', mounts: [] };
+
+/**
+ * All mounts as this process sees them, now. No disk has to answer this, so that there is nothing to wait for; and the
+ * kernel hands out some 4 KiB a read, of which a node with many pods has dozens.
+ */
+export function mounts(): readonly Mount[] {
+  const text = stableText();
+  if (text !== known.text) known = { text, mounts: parseMounts(text) };
+  return known.mounts;
 }
 
 /** The mount points at this absolute path, which has no links in it, or below it. */
-export async function mountsWithin(absolutePath: string): Promise<string[]> {
-  return pointsWithin(await mounts(), absolutePath);
+export function mountsWithin(absolutePath: string): string[] {
+  return pointsWithin(mounts(), absolutePath);
 }
 
 export function pointsWithin(all: readonly Pick<Mount, 'point'>[], absolutePath: string): string[] {
@@ -66,16 +74,16 @@ function unescaped(point: string): string {
 }
 
 /** The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. */
-async function stableText(): Promise<string> {
-  let previous = await tableText();
+function stableText(): string {
+  let previous = tableText();
   for (let attempt = 0; attempt < 10; attempt++) {
-    const text = await tableText();
+    const text = tableText();
     if (text === previous) return text;
     previous = text;
   }
   return previous;
 }
 
-async function tableText(): Promise<string> {
-  return await readFile('/proc/self/mountinfo', 'utf8');
+function tableText(): string {
+  return readFileSync('/proc/self/mountinfo', 'utf8');
 }

@@ -15,6 +15,8 @@ import { PLAIN, sourceNameOf, type Storage } from './storage.ts';
 const LOOK_MS = 30_000;
 /** And one that was not: people wait for it to be back. */
 const MISSED_MS = 10_000;
+/** After that nobody waits for a look: claims are better off on another node. Longer than any program is given. */
+const SILENT_MS = 150_000;
 /** What an operation could not write counts for so long, whatever the filesystem says that it has left. */
 const FULL_MS = 60_000;
 const OF_A_FULL_DISK = ['ENOSPC', 'EDQUOT'];
@@ -64,6 +66,7 @@ export interface PoolHealthOptions {
  * - An id is made only where the root is empty and neither the API nor the Lease knows of any storage of this node: an
  *   unmounted disk must look like a fault, not like a new node.
  * - A fault that some operation met counts until a look has shown that the disk can be written to again.
+ * - A look that hangs is a fault, and the only one that is under way: each one takes a thread of the few that there are.
  */
 export class PoolHealth {
   readonly #options: PoolHealthOptions;
@@ -107,13 +110,21 @@ export class PoolHealth {
     this.#options.changed('space');
   }
 
-  /** Looks now; one look at a time. */
+  /** Looks now; one look at a time. Returns when it is known how the disk is, be it that it does not answer. */
   async look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
       this.#lookedAt = this.#options.clock.now();
     });
-    await this.#looking;
+    await this.#orSilence(this.#looking);
+  }
+
+  async #orSilence(look: Promise<void>): Promise<void> {
+    const { root, clock } = this.#options;
+    const answered = new AbortController();
+    const isOver = AbortSignal.any([answered.signal, this.#stopped.signal]);
+    await Promise.race([look.finally(() => answered.abort()), sleep(clock, SILENT_MS, isOver)]);
+    if (!isOver.aborted) this.#lost(`the disk at ${root} does not answer: it has failed, or is out of reach`);
   }
 
   async #run(): Promise<void> {

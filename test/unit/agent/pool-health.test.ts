@@ -1,0 +1,114 @@
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Tools } from '../../../src/agent/os/tools.ts';
+import { PoolHealth } from '../../../src/agent/pool-health.ts';
+import { Reserve } from '../../../src/agent/reserve.ts';
+import { silentLogger } from '../../../src/cluster/observer.ts';
+import { waitFor } from '../../controlplane/wait.ts';
+import { FakeClock } from '../cluster/fake-clock.ts';
+import { needRoot, World } from './disk-world.ts';
+import { SilentDisk } from './silent-disk.ts';
+
+const REST_MS = 10_000;
+const SILENCE_MS = 150_000;
+
+describe('the health of a pool', () => {
+  let world: World;
+  let clock: FakeClock;
+  let health: PoolHealth;
+  /** What was told of it. */
+  let told: string[];
+
+  before(needRoot);
+  beforeEach(async () => {
+    world = new World();
+    clock = new FakeClock();
+    told = [];
+    health = new PoolHealth({
+      root: world.root,
+      node: 'node-1',
+      pool: {},
+      kit: { tools: new Tools({ path: '/usr/sbin:/usr/bin:/sbin:/bin' }), memoryBytes: 0 },
+      wanted: () => [],
+      reserve: Reserve.parse('1%')!,
+      clock,
+      logger: silentLogger,
+      remembered: () => Promise.resolve(undefined),
+      hasVolumes: () => false,
+      changed: (what) => told.push(what === 'space' ? 'looked at' : health.pool ? 'found' : 'lost'),
+    });
+    await health.start();
+  });
+  afterEach(async () => {
+    await health.stop();
+    world.remove();
+  });
+
+  const isWaitedFor = (ms: number) =>
+    waitFor(`a wait of ${ms} ms`, () => clock.pending.includes(ms), { timeoutMs: 5000 });
+  const rest = async (times: number) => {
+    for (let time = 0; time < times; time++) {
+      await isWaitedFor(REST_MS);
+      clock.advance(REST_MS);
+    }
+  };
+  const isTold = async (...words: string[]) => {
+    await waitFor(words.join(', '), () => told.length >= words.length, { timeoutMs: 5000 });
+    expect(told).to.deep.equal(words);
+  };
+
+  it('is looked at every 30 s while it is there', async () => {
+    await rest(2);
+    await isWaitedFor(REST_MS);
+    await isTold('found');
+    await rest(1);
+    await isTold('found', 'looked at');
+  });
+
+  it('is looked at every 10 s while it is not', async () => {
+    const elsewhere = join(world.folder, 'elsewhere');
+    renameSync(world.root, elsewhere);
+    await rest(3);
+    await isTold('found', 'lost');
+    renameSync(elsewhere, world.root);
+    await rest(1);
+    await isTold('found', 'lost', 'found');
+  });
+
+  describe('on a disk that does not answer', () => {
+    let disk: SilentDisk;
+
+    beforeEach(async () => {
+      disk = new SilentDisk(world.root);
+      await rest(3);
+      await isWaitedFor(SILENCE_MS);
+    });
+    afterEach(() => {
+      disk.fail();
+      if (world.mountPoints.length > 0) world.unmount(world.root);
+    });
+
+    it('is lost after a while, and there again when that is over', async () => {
+      clock.advance(SILENCE_MS);
+      await isTold('found', 'lost');
+      expect(health.why).to.equal(
+        `the disk at ${world.root} does not answer: it has failed, or is out of reach`,
+      );
+      // It goes on waiting for that one look.
+      await rest(1);
+      await isWaitedFor(SILENCE_MS);
+      disk.fail();
+      await isTold('found', 'lost', 'lost');
+      expect(health.why).to.include('ENOTCONN');
+      world.unmount(world.root);
+      await rest(1);
+      await isTold('found', 'lost', 'lost', 'found');
+    });
+
+    it('is no matter to who stops the agent', async () => {
+      await health.stop();
+      await isTold('found');
+    });
+  });
+});

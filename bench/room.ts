@@ -8,10 +8,13 @@ import { BY_HAND, measureGrowth, ROOM_LEFT_OUT, ROOM_LOOKED_AT } from './scale/e
  */
 export const measure = (options: BenchOptions, say: Say, detail: Say): Promise<Measured> =>
   measureGrowth(
-    { ways: [ROOM_LOOKED_AT, ROOM_LEFT_OUT, BY_HAND], throttled: false, claims: 500, nodes: [100, 300] },
-    options,
     {
-      say,
-      detail,
+      ways: [ROOM_LOOKED_AT, ROOM_LEFT_OUT, BY_HAND],
+      throttled: false,
+      looksAtRest: false,
+      claims: 500,
+      nodes: [100, 300],
     },
+    options,
+    { say, detail },
   );

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../test/controlplane/control-plane.ts';
 
 /** Seconds that processors have worked for somebody, such as `kube-scheduler`. */
@@ -26,6 +27,15 @@ export const processorTimeOf = (workers: Workers): ProcessorTime =>
 /** What came between two looks. */
 export const processorTimeBetween = (before: ProcessorTime, after: ProcessorTime): ProcessorTime =>
   new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]));
+
+/** Seconds that they work in each second of a while in which nobody asks anything of them. */
+export async function processorTimeAtRest(workers: Workers, seconds: number): Promise<ProcessorTime> {
+  const [before, startedAt] = [processorTimeOf(workers), performance.now()];
+  await sleep(seconds * 1000);
+  const worked = processorTimeBetween(before, processorTimeOf(workers));
+  const passed = (performance.now() - startedAt) / 1000;
+  return new Map([...worked].map(([name, time]) => [name, time / passed]));
+}
 
 /** Reads the text of /proc/PID/stat, all threads of the process included; see proc_pid_stat(5). */
 export function processorSeconds(stat: string): number {

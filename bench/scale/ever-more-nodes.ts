@@ -3,14 +3,13 @@ import { pinnedVersion } from '../../test/controlplane/binaries.ts';
 import { Served } from '../../test/controlplane/served.ts';
 import { FLOOR, handMadeClass } from '../bound/objects.ts';
 import { type Bound, Trial } from '../bound/trial.ts';
-import { processorText } from '../cluster/processor-time.ts';
-import { total } from '../cluster/requests.ts';
+import { componentsOf } from '../cluster/processor-time.ts';
 import type { BenchOptions, Measured, Say } from '../frame/bench.ts';
-import type { Chart } from '../frame/chart.ts';
-import { figureOf, quantile } from '../frame/statistics.ts';
 import { inBatches } from '../in-batches.ts';
 import { AgentProcesses } from './agent-processes.ts';
 import { AGENTS_RIGHTS, AGENTS_USER } from './agents-user.ts';
+import { AGENTS, type AtRest, measureRest } from './at-rest.ts';
+import { growthCharts, type Stage, type Step, summaryOf } from './growth-charts.ts';
 
 const CSI_DRIVER = `/apis/storage.k8s.io/v1/csidrivers/${PROVISIONER}`;
 
@@ -21,10 +20,6 @@ export interface Way {
   readonly looksForRoom: boolean;
   readonly bind: (trial: Trial, claims: number, nodes: readonly string[]) => Promise<Bound>;
 }
-
-const AGENTS = 'agents';
-/** Whose processor time is shown: what a claim may cost more of with more nodes. */
-const WORKERS = ['kube-apiserver', 'kube-scheduler', 'kube-controller-manager', AGENTS];
 
 const ours: Way['bind'] = (trial, claims) => trial.ours(claims);
 export const ROOM_LOOKED_AT: Way = { name: 'room looked at', looksForRoom: true, bind: ours };
@@ -40,15 +35,11 @@ export interface Growth {
   readonly ways: readonly Way[];
   /** Controllers and scheduler keep to the rates that Kubernetes gives them. */
   readonly throttled: boolean;
+  /** What the cluster does while nobody asks anything of it is measured too, before and after there are agents. */
+  readonly looksAtRest: boolean;
   /** All at once, unless other numbers are asked for. */
   readonly claims: number;
   readonly nodes: readonly number[];
-}
-
-interface Step {
-  readonly way: string;
-  readonly nodes: number;
-  readonly bounds: readonly Bound[];
 }
 
 interface Told {
@@ -62,104 +53,69 @@ export async function measureGrowth(
   { quick, rounds = 1, replicas, nodes }: BenchOptions,
   told: Told,
 ): Promise<Measured> {
-  const { ways } = growth;
   const claims = replicas?.[0] ?? (quick ? 50 : growth.claims);
-  const steps: Step[] = [];
+  const stages: Stage[] = [];
   for (const count of nodes ?? (quick ? [3, 6] : growth.nodes))
-    steps.push(...(await measureOn(count, { ...growth, claims, rounds }, told)));
-  return { charts: chartsOf(steps, ways, claims), versions: { Kubernetes: pinnedVersion() } };
+    stages.push(await measureOn(count, { ...growth, claims, rounds, quick }, told));
+  return { charts: growthCharts(stages, claims), versions: { Kubernetes: pinnedVersion() } };
+}
+
+interface StageOptions extends Growth {
+  readonly rounds: number;
+  readonly quick: boolean;
 }
 
 /** In a cluster of its own: what thousands of claims leave behind would take as long to go as they took to come. */
-async function measureOn(
-  count: number,
-  { ways, throttled, claims, rounds }: Growth & { readonly rounds: number },
-  { say, detail }: Told,
-): Promise<Step[]> {
+async function measureOn(count: number, options: StageOptions, { say, detail }: Told): Promise<Stage> {
+  const { throttled, looksAtRest, quick } = options;
   say(`a control plane with ${count} nodes`);
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const plane = { throttled, identities: [AGENTS_USER] };
   const served = await Served.start({ nodes: [], asksForRoom: true, plane });
   const agents = new AgentProcesses(served.plane.kubeconfig(AGENTS_USER.name));
+  const workers = () => new Map([[AGENTS, agents.pids]]);
+  const atRest = async (who: string): Promise<AtRest | undefined> => {
+    if (!looksAtRest) return undefined;
+    say(`${who}, at rest`);
+    const rest = await measureRest(new Map([...componentsOf(served.plane), ...workers()]), count, quick);
+    say(
+      `ms of processor time in each second, a node: ${rest.all.toFixed(2)}, agents ${rest.agents.toFixed(2)}`,
+    );
+    return rest;
+  };
   try {
     await served.installed.apply([handMadeClass, ...AGENTS_RIGHTS]);
     await inBatches(nodes, (node) => served.plane.addNodes([node]));
+    const nodesAlone = await atRest(`${count} nodes alone`);
     await agents.start(nodes);
-    const workers = () => new Map([[AGENTS, agents.pids]]);
+    const withAgents = await atRest(`${count} nodes with agents`);
     const trial = await Trial.start(served, { workers, detail });
-    const steps: Step[] = [];
-    for (const { name, looksForRoom, bind } of ways) {
-      await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
-      const bounds: Bound[] = [];
-      while (bounds.length < rounds) {
-        say(`${claims} claims on ${count} nodes, ${name}`);
-        const bound = await bind(trial, claims, nodes);
-        say(summaryOf(bound, claims));
-        bounds.push(bound);
-      }
-      steps.push({ way: name, nodes: count, bounds });
-    }
+    const steps = await measureWays(trial, served, nodes, { ...options, say });
     await trial.stop();
-    return steps;
+    return { nodes: count, steps, ...(nodesAlone && withAgents ? { rest: { nodesAlone, withAgents } } : {}) };
   } finally {
     await agents.stop();
     await served.stop();
   }
 }
 
-/** What there is of a run that is ended before its time: each takes long. */
-const summaryOf = (bound: Bound, claims: number): string =>
-  `all Bound after ${bound.seconds.toFixed(1)} s, half within ${within(0.5)(bound).toFixed(1)} s, ` +
-  `99 of 100 within ${within(0.99)(bound).toFixed(1)} s; a claim: ` +
-  `${(bound.watchEvents / claims).toFixed(1)} watch events, ${(total(bound.requests) / claims).toFixed(1)} requests, ` +
-  `ms of processor time: ${processorText(bound.processorTime, claims)}`;
-
-/** Seconds in which that share of the claims was bound. */
-const within =
-  (share: number) =>
-  ({ claimMs }: Bound): number =>
-    quantile(claimMs, share) / 1000;
-
-/** The smallest number of nodes is what the others are set in proportion to. */
-function chartsOf(steps: readonly Step[], ways: readonly Way[], claims: number): Chart[] {
-  const nameOf = ({ nodes }: Step): string => `${nodes.toLocaleString('en-US')} nodes`;
-  const chart = (
-    title: string,
-    unit: string,
-    values: Readonly<Record<string, (bound: Bound) => number>>,
-  ): Chart => ({
-    title,
-    unit,
-    isLessBetter: true,
-    ...(steps[0] ? { floor: nameOf(steps[0]) } : {}),
-    groups: Object.entries(values).flatMap(([name, valueOf]) =>
-      ways.map(({ name: way }) => ({
-        name: `${name}, ${way}`,
-        bars: steps
-          .filter((step) => step.way === way)
-          .map((step) => ({ name: nameOf(step), figure: figureOf(step.bounds.map(valueOf)) })),
-      })),
-    ),
-  });
-  return [
-    chart(`From a claim to Bound, ${claims.toLocaleString('en-US')} claims at once`, 's', {
-      'half of them': within(0.5),
-      '99 of 100': within(0.99),
-      'all of them': ({ seconds }) => seconds,
-    }),
-    chart('What a claim asks of the API server', 'a claim', {
-      'watch events': ({ watchEvents }) => watchEvents / claims,
-      requests: ({ requests }) => total(requests) / claims,
-    }),
-    chart(
-      'Processor time',
-      'ms a claim',
-      Object.fromEntries(
-        WORKERS.map((worker) => [
-          worker,
-          ({ processorTime }: Bound) => ((processorTime.get(worker) ?? 0) * 1000) / claims,
-        ]),
-      ),
-    ),
-  ];
+async function measureWays(
+  trial: Trial,
+  served: Served,
+  nodes: readonly string[],
+  { ways, claims, rounds, say }: StageOptions & Pick<Told, 'say'>,
+): Promise<Step[]> {
+  const steps: Step[] = [];
+  for (const { name, looksForRoom, bind } of ways) {
+    await served.patch(CSI_DRIVER, { spec: { storageCapacity: looksForRoom } });
+    const bounds: Bound[] = [];
+    while (bounds.length < rounds) {
+      say(`${claims} claims on ${nodes.length} nodes, ${name}`);
+      const bound = await bind(trial, claims, nodes);
+      say(summaryOf(bound, claims));
+      bounds.push(bound);
+    }
+    steps.push({ way: name, bounds });
+  }
+  return steps;
 }

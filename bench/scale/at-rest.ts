@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ProcessorTime, processorTimeAtRest, type Workers } from '../cluster/processor-time.ts';
+
+/** Milliseconds of processor time in each second, for each of the nodes. */
+export interface AtRest {
+  readonly all: number;
+  readonly agents: number;
+}
+
+export const AGENTS = 'agents';
+
+/** Until what comes of a start is over: the first lists, Leases and looks. */
+const SETTLING_SECONDS = 20;
+/** Longer than it takes until everything that comes by itself has come: Leases of agents each 30 s, bookmarks each minute. */
+const REST_SECONDS = 60;
+
+/** What a cluster does while nobody asks anything of it. */
+export async function measureRest(workers: Workers, nodes: number, quick: boolean): Promise<AtRest> {
+  const [settling, rest] = quick ? [0, 1] : [SETTLING_SECONDS, REST_SECONDS];
+  await sleep(settling * 1000);
+  const time: ProcessorTime = await processorTimeAtRest(workers, rest);
+  const perNode = (seconds: number): number => (seconds * 1000) / nodes;
+  return {
+    all: perNode([...time.values()].reduce((sum, seconds) => sum + seconds, 0)),
+    agents: perNode(time.get(AGENTS) ?? 0),
+  };
+}

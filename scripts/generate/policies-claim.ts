@@ -42,13 +42,16 @@ interface ClaimRule {
   /** What the sample is checked with, where the setting at hand would allow it. */
   readonly way?: ClassWay;
   readonly isCreateOnly?: boolean;
+  /** For claims themselves: a template has its name from people. */
+  readonly isNotOfTemplates?: boolean;
   readonly message?: { readonly path: Path; readonly text: string };
 }
 
 /** The rules on claims and claim templates of the served classes, in the order of src/validate/claim-rules.ts. */
 export function claimChecks(place: ClaimPlace): Check[] {
   const { settings, items, old, path, isObject, isCreate } = place;
-  return claimRules(settings).map((rule) =>
+  const rules = claimRules(settings).filter((rule) => isObject || !rule.isNotOfTemplates);
+  return rules.map((rule) =>
     checkItems({
       code: rule.code,
       name: rule.name,
@@ -266,6 +269,7 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
       bad: (claim) =>
         `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)})`,
       isCreateOnly: true,
+      isNotOfTemplates: true,
       sample: {},
       message: {
         path: ['metadata', 'name'],

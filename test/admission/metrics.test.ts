@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { Registry } from 'prom-client';
 import { MetricsServer } from '../../src/admission/metrics-server.ts';
 import { claim, localMount, statefulSet, stored, tserver } from '../unit/builders.ts';
 import { review } from '../unit/admission/requests.ts';
@@ -95,4 +98,20 @@ describe('the metrics', () => {
     expect((await fetch(`http://${HOST}:${at}/metrics`, { method: 'POST' })).status).to.equal(405);
     await webhook.stop();
   });
+
+  it('do not wake a process that has nothing to do', async () => {
+    const server = new MetricsServer(new Registry());
+    const at = await server.listen(0, HOST);
+    closeAtEnd(() => server.close());
+    const text = await (await fetch(`http://${HOST}:${at}/metrics`)).text();
+    expect(text).to.match(/^process_cpu_seconds_total /m);
+    expect(text.match(/^nodejs_eventloop_lag\w*/gm)).to.deep.equal(['nodejs_eventloop_lag_seconds']);
+    const before = pauses();
+    await sleep(1000);
+    expect(pauses() - before).to.be.lessThan(50);
+  });
 });
+
+/** How often this thread has gone to sleep; see proc_pid_status(5). */
+const pauses = (): number =>
+  Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1]);

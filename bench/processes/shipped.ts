@@ -7,6 +7,9 @@ import { RUNTIME_CONFIG } from '../../scripts/image/image-config.ts';
 
 const DAEMON_SET = join(import.meta.dirname, '../../deploy/base/daemonset.yaml');
 
+/** What Node and its library for threads are told by the environment. */
+const OF_NODE = new Set(['NODE_OPTIONS', 'UV_THREADPOOL_SIZE']);
+
 interface DaemonSet {
   readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
 }
@@ -46,8 +49,10 @@ export class Shipped {
   /** As the DaemonSet sets it for the agent, as far as it is about Node. */
   get agentEnv(): Readonly<Record<string, string>> {
     const { spec } = parse(readFileSync(DAEMON_SET, 'utf8')) as DaemonSet;
-    const options = spec.template.spec.containers[0]?.env.find(({ name }) => name === 'NODE_OPTIONS');
-    return { ...this.env, ...(options?.value === undefined ? {} : { NODE_OPTIONS: options.value }) };
+    const told = (spec.template.spec.containers[0]?.env ?? []).flatMap(({ name, value }) =>
+      OF_NODE.has(name) && value !== undefined ? [[name, value] as const] : [],
+    );
+    return { ...this.env, ...Object.fromEntries(told) };
   }
 
   remove(): void {

@@ -11,7 +11,7 @@ export const AGENTS = 'agents';
 
 /** Until what comes of a start is over: the first lists, Leases and looks. */
 const SETTLING_SECONDS = 20;
-/** Longer than it takes until everything that comes by itself has come: Leases of agents each 30 s, bookmarks each minute. */
+/** Leases of agents come each 30 s, and bookmarks each minute. What comes every ten, lists and look-ups, is hardly in it. */
 const REST_SECONDS = 60;
 
 /** What a cluster does while nobody asks anything of it. */

@@ -267,7 +267,7 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
       code: 'TLV405',
       name: 'withoutName',
       bad: (claim) =>
-        `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)})`,
+        `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)} || ${lacksNamespace(claim)})`,
       isCreateOnly: true,
       isNotOfTemplates: true,
       sample: {},

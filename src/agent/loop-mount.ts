@@ -60,7 +60,7 @@ async function isMountedThere(tools: Tools, { file, point }: LoopMount): Promise
   if (!status) return false;
   if (!status.isFile()) throw new LoopMountRefused(`${file} is no plain file; name another one`);
   const devices = await loopDevicesOf(tools, status);
-  const points = mounts()
+  const points = (await mounts())
     .filter(({ source }) => devices.includes(source))
     .map((mount) => mount.point);
   if ((await statusAt(point)) && points.includes(await realPathOf(point))) return true;
@@ -76,7 +76,7 @@ async function assertFreePoint({ point }: LoopMount): Promise<void> {
   if (!status) return;
   if (!status.isDirectory()) throw new LoopMountRefused(`${point} is no directory; name another one`);
   const here = await realPathOf(point);
-  if (mounts().some((mount) => mount.point === here))
+  if ((await mounts()).some((mount) => mount.point === here))
     throw new LoopMountRefused(
       `something else is mounted at ${point}; unmount it, or name another directory`,
     );

@@ -67,6 +67,7 @@ export interface PoolHealthOptions {
  *   unmounted disk must look like a fault, not like a new node.
  * - A fault that some operation met counts until a look has shown that the disk can be written to again.
  * - A look that hangs is a fault, and the only one that is under way: each one takes a thread of the few that there are.
+ *   When it comes to an end after all, everything is as it was.
  */
 export class PoolHealth {
   readonly #options: PoolHealthOptions;
@@ -77,6 +78,10 @@ export class PoolHealth {
   #loop: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
   #lookedAt = -Infinity;
+  /** Aborted as soon as the look that is under way has shown that the disk answers. */
+  #answered = new AbortController();
+  /** What there was until the disk did not answer any more. */
+  #silenced: HealthyPool | undefined;
 
   constructor(options: PoolHealthOptions) {
     this.#options = options;
@@ -119,12 +124,15 @@ export class PoolHealth {
     await this.#orSilence(this.#looking);
   }
 
+  /** What is begun on a disk goes on when it answers again, and then needs the ledger that it began with. */
   async #orSilence(look: Promise<void>): Promise<void> {
     const { root, clock } = this.#options;
-    const answered = new AbortController();
-    const isOver = AbortSignal.any([answered.signal, this.#stopped.signal]);
-    await Promise.race([look.finally(() => answered.abort()), sleep(clock, SILENT_MS, isOver)]);
-    if (!isOver.aborted) this.#lost(`the disk at ${root} does not answer: it has failed, or is out of reach`);
+    const { signal: answered } = this.#answered;
+    await sleep(clock, SILENT_MS, answered);
+    if (answered.aborted) return look;
+    const silenced = this.#pool ?? this.#silenced;
+    this.#lost(`the disk at ${root} does not answer: it has failed, or is out of reach`);
+    this.#silenced = silenced;
   }
 
   async #run(): Promise<void> {
@@ -138,14 +146,19 @@ export class PoolHealth {
 
   async #look(): Promise<void> {
     const { root, pool: options } = this.#options;
+    const { signal } = this.#stopped;
+    this.#answered = new AbortController();
     try {
       const expectedId = this.#pool?.id ?? (await this.#options.remembered());
       const seen = await Pool.look(root, expectedId === undefined ? options : { ...options, expectedId });
       const why = this.#faultIn(seen, expectedId) ?? (await this.#options.objection?.());
+      signal.throwIfAborted();
       if (why !== undefined) this.#lost(why);
       else await this.#found(seen.kind === 'healthy' ? seen.id : await this.#init());
     } catch (error) {
-      this.#lost(asError(error).message);
+      if (!signal.aborted) this.#lost(asError(error).message);
+    } finally {
+      this.#answered.abort();
     }
   }
 
@@ -178,16 +191,22 @@ export class PoolHealth {
 
   async #found(id: string): Promise<void> {
     const { root, wanted, logger, changed } = this.#options;
-    const known = this.#pool;
+    const silenced = this.#silenced?.id === id ? this.#silenced : undefined;
+    const known = this.#pool ?? silenced;
     const parts = known ?? (await this.#open(id));
+    // What else is measured has nothing to do with this disk.
+    this.#answered.abort();
     const measurements = await measure(parts.backends, parts.ledger.all(), wanted(), (source, error) =>
       logger.warn({ source }, `nothing is promised of ${source}: ${asError(error).message}`),
     );
+    this.#stopped.signal.throwIfAborted();
     // Reported meanwhile: whoever did so knows better.
-    if (known && this.#pool === undefined) return;
+    if (known && known !== this.#pool && known !== this.#silenced) return;
+    const isNews = this.#pool === undefined;
+    this.#silenced = undefined;
     this.#pool = { ...parts, ...this.#take(measurements, parts.room) };
-    if (!known) logger.info({ root, pool: id }, `the pool ${id} is there`);
-    changed(known ? 'space' : 'health');
+    if (isNews) logger.info({ root, pool: id }, `the pool ${id} is there`);
+    changed(isNews ? 'health' : 'space');
   }
 
   async #open(id: string): Promise<Omit<HealthyPool, 'space' | 'reservedBytes'>> {
@@ -195,6 +214,7 @@ export class PoolHealth {
     const pool = new Pool(root, id, options);
     const ledger = await Ledger.open(pool);
     await probe(pool);
+    this.#answered.abort();
     const backends = await Backends.open({ ...kit, pool });
     return { id, pool, ledger, backends, room: new Room(ledger) };
   }
@@ -222,6 +242,7 @@ export class PoolHealth {
     const { root, logger, changed } = this.#options;
     const isNews = this.#pool !== undefined || this.#why !== why;
     this.#pool = undefined;
+    this.#silenced = undefined;
     this.#why = why;
     if (!isNews) return;
     logger.error({ root }, `nothing is provisioned, deleted or published: ${why}`);

@@ -21,15 +21,15 @@ export async function isUnused(root: Directory): Promise<boolean> {
 }
 
 /** Whether the filesystem of an open root can only be read. */
-export function isReadOnly(root: Directory): boolean {
+export async function isReadOnly(root: Directory): Promise<boolean> {
   const id = root.mountId();
-  return mounts().some((mount) => mount.id === id && mount.isReadOnly);
+  return (await mounts()).some((mount) => mount.id === id && mount.isReadOnly);
 }
 
 /** Why the root is no mount point; undefined where it is one. */
-export function missingMount(root: Directory): string | undefined {
+export async function missingMount(root: Directory): Promise<string | undefined> {
   const [id, path] = [root.mountId(), root.realPath()];
-  if (mounts().some((mount) => mount.id === id && mount.point === path)) return undefined;
+  if ((await mounts()).some((mount) => mount.id === id && mount.point === path)) return undefined;
   return `nothing is mounted at ${path}, and the agent was told that it must be a mount point`;
 }
 

@@ -52,7 +52,7 @@ export class Pool {
   ): Promise<PoolLook> {
     try {
       await using directory = await Directory.openRoot(root);
-      const why = options.requireMountPoint ? missingMount(directory) : undefined;
+      const why = options.requireMountPoint ? await missingMount(directory) : undefined;
       return why === undefined
         ? await lookInto(directory, root, options.expectedId)
         : { kind: 'missing-root', why };
@@ -71,7 +71,7 @@ export class Pool {
   /** Makes the root a pool, the marker last, and returns its id; one that is a pool already stays as it is. */
   static async init(root: string, node: string, options: PoolOptions = {}): Promise<string> {
     await using directory = await Directory.openRoot(root, options.before ?? noEffect);
-    const why = options.requireMountPoint ? missingMount(directory) : undefined;
+    const why = options.requireMountPoint ? await missingMount(directory) : undefined;
     if (why !== undefined) throw new DiskFault('NOT_MOUNTED', root, why);
     return await initPool(directory, node);
   }
@@ -112,7 +112,7 @@ async function lookInto(
   expectedId: string | undefined,
 ): Promise<PoolLook> {
   const marker = await markerIn(directory);
-  const readOnly = isReadOnly(directory);
+  const readOnly = await isReadOnly(directory);
   if (marker === undefined) {
     const why = `there is no ${STATE_FOLDER}/${MARKER_FILE} in ${root}: is its disk mounted?`;
     return { kind: 'missing-marker', why, isEmpty: await isUnused(directory), isReadOnly: readOnly };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { VolumePath } from '../tars/host-path.ts';
 import type { AgentApi } from './agent-api.ts';
-import type { Found } from './backends/backend.ts';
+import type { Backend, Found } from './backends/backend.ts';
 import { Backends } from './backends/backends.ts';
 import { Ledger } from './ledger.ts';
 import { type ToolsOptions, Tools } from './os/tools.ts';
@@ -46,9 +46,19 @@ export async function purge({ pool, path, volumes, api, tools, isTrial }: PurgeO
   const backend = backends.get((entry?.storage ?? PLAIN).backend);
   const why = reasonAgainst(path, await backend.inspect(path));
   if (why !== undefined) throw new PurgeRefused(why);
-  if (isTrial) return;
-  await backend.retire(path, `purged-${randomUUID()}`);
+  if (!isTrial) await moveAway(path, backend, ledger);
+}
+
+/** Forgotten first: once the place is free, the agent may write down whose it is now, and that is to stay. */
+async function moveAway(path: VolumePath, backend: Backend, ledger: Ledger): Promise<void> {
+  const entry = ledger.get(path);
   await ledger.remove(path);
+  try {
+    await backend.retire(path, `purged-${randomUUID()}`);
+  } catch (error) {
+    if (entry) await ledger.write(entry);
+    throw error;
+  }
 }
 
 /** Undefined where what is there can go. */

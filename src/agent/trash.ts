@@ -137,7 +137,7 @@ export class Trash {
     const removers = this.#removers();
     const retired = await Promise.all(removers.map((remover) => this.#retired(remover)));
     this.#see(new Set([...(await namesIn(trash)), ...retired.flat()]));
-    const mounted = mountsWithin(trash.realPath());
+    const mounted = await mountsWithin(trash.realPath());
     // From here on: what comes before may take as long by itself, round after round.
     const end = this.#clock.now() + ROUND_MS;
     for (const name of this.#known) {

@@ -26,6 +26,15 @@ export type Handler = (key: string, signal: AbortSignal) => Promise<void>;
 const WORKERS = 4;
 const BACKOFF_BASE_MS = 1000;
 const BACKOFF_CAP_MS = 300_000;
+/** A handler that takes longer is not waited for by other keys: what it works on may never answer. */
+const PATIENCE_MS = 150_000;
+
+interface Work {
+  /** The key was added meanwhile. */
+  again: boolean;
+  /** It takes no worker's place any more. */
+  hangs: boolean;
+}
 
 interface Later {
   readonly at: number;
@@ -39,13 +48,14 @@ interface Later {
  *   once more, so that work on it begins after the last time it was added.
  * - Nothing added is lost but by stop(): a handler that throws gets the key again, after a back-off of its own that
  *   its success ends, and no sooner than the API server asked for.
+ * - A handler that hangs keeps its key and no other: after a while another worker takes its place.
  * - Adding a key makes it due now, whatever it was waiting for; of two delays the earlier one holds.
  */
 export class WorkQueue {
   /** In the order of their turn. */
   readonly #due = new Set<string>();
   readonly #later = new Map<string, Later>();
-  readonly #underWay = new Map<string, { again: boolean }>();
+  readonly #underWay = new Map<string, Work>();
   readonly #failing = new Map<string, Backoff>();
   readonly #idle = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
@@ -114,14 +124,17 @@ export class WorkQueue {
     return promise;
   }
 
+  get #busy(): number {
+    return [...this.#underWay.values()].filter(({ hangs }) => !hangs).length;
+  }
+
   #dispatch(): void {
     if (!this.#handler) return;
     const workers = this.#options.workers ?? WORKERS;
     for (const key of this.#due) {
-      if (this.#underWay.size >= workers) return;
+      if (this.#busy >= workers) return;
       this.#due.delete(key);
       this.#observer.depth?.(this.size);
-      this.#underWay.set(key, { again: false });
       const work = this.#work(key, this.#handler).finally(() => this.#running.delete(work));
       this.#running.add(work);
     }
@@ -129,13 +142,20 @@ export class WorkQueue {
 
   async #work(key: string, handler: Handler): Promise<void> {
     const startedAt = this.#clock.now();
+    const work: Work = { again: false, hangs: false };
+    this.#underWay.set(key, work);
+    const cancel = this.#clock.after(PATIENCE_MS, () => {
+      work.hangs = true;
+      this.#dispatch();
+    });
     let failure: Error | undefined;
     try {
       await handler(key, this.#stopped.signal);
     } catch (thrown) {
       failure = asError(thrown);
     }
-    const again = this.#underWay.get(key)?.again ?? false;
+    cancel();
+    const { again } = work;
     this.#underWay.delete(key);
     const seconds = (this.#clock.now() - startedAt) / 1000;
     this.#observer.worked?.(key, seconds, failure ? 'failed' : 'done');

@@ -88,8 +88,10 @@ async function classesOf(
   claim: Record<string, unknown>,
   writer: ApiWriter,
 ): Promise<ReadonlyMap<string, ClassView>> {
-  const name = textAt(claim, 'spec', 'storageClassName');
-  const json = name && (await writer.get(`${STORAGE_CLASSES}/${encodeURIComponent(name)}`));
+  const name = textAt(claim, 'spec', 'storageClassName') ?? '';
+  // Who says it themselves need not be let to read classes.
+  if (name === '' || textAt(claim, 'metadata', 'annotations', OURS.scope) !== undefined) return new Map();
+  const json = await writer.get(`${STORAGE_CLASSES}/${encodeURIComponent(name)}`);
   return new Map(json ? [[name, readClassView(asKubeObject(json))]] : []);
 }
 

@@ -84,9 +84,11 @@ function jsonSegments(source: Source, chunks: readonly string[]): Segment[] {
     const start = offset;
     offset += text.length;
     if (text.trim() === '') return { kind: 'text', text };
+    // Only of what something is found in, and once: a List may have thousands of findings.
+    let tree: Document.Parsed | undefined;
     const position = (path: Path): Position => {
       // Blanks in place of what stands before keep the offsets those of the whole source.
-      const tree = parseDocument(' '.repeat(start) + text.replaceAll('\t', ' '));
+      tree ??= parseDocument(' '.repeat(start) + text.replaceAll('\t', ' '));
       return positionOf(tree, path, lines);
     };
     return { kind: 'document', document: { source, format: 'json', text, json: JSON.parse(text), position } };

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  Document,
   isAlias,
   isMap,
   isNode,
@@ -12,7 +13,6 @@ import {
   visit,
   YAMLMap,
   YAMLSeq,
-  type Document,
   type Node,
 } from 'yaml';
 import type { Operation } from 'fast-json-patch';
@@ -33,7 +33,7 @@ export function editYaml(source: string, before: object, after: object): string 
     editChecked(lineFeeds, operations, after, false) ??
     editChecked(lineFeeds, operations, after, true) ??
     // Right without comments is better than wrong with them.
-    stringify(after, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' });
+    writtenAnew(lineFeeds, after);
   return source.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited;
 }
 
@@ -49,8 +49,21 @@ function editChecked(
   for (const operation of operations) {
     if (!applyOperation(document, operation)) return undefined;
   }
-  const text = document.toString({ lineWidth: 0, ...styleOf(source) });
-  return saysThis(text, after) ? text : undefined;
+  try {
+    const text = document.toString({ lineWidth: 0, ...styleOf(source) });
+    return saysThis(text, after) ? text : undefined;
+  } catch {
+    // What aliases refer to is not there any more.
+    return undefined;
+  }
+}
+
+function writtenAnew(source: string, after: object): string {
+  const document = new Document(after, { aliasDuplicateObjects: false, version: '1.1' });
+  // In a stream it would be one with the document before it.
+  const { docStart } = parseDocument(source).directives;
+  if (document.directives) document.directives.docStart = docStart;
+  return document.toString({ lineWidth: 0 });
 }
 
 function saysThis(text: string, meant: object): boolean {
@@ -133,28 +146,30 @@ function expandAliases(document: Document): void {
       return withCommentsOf(alias, copy);
     },
   });
-  visit(document, {
-    Map: (_key, map) => {
-      const merge = map.items.findIndex(({ key }) => isScalar(key) && key.value === '<<');
-      if (merge < 0) return;
-      const { value } = map.items[merge] ?? {};
-      const sources = (isSeq(value) ? value.items : [value]).filter(isMap);
-      const own = new Set(map.items.map(({ key }) => String(key)));
-      const merged: Pair[] = [];
-      for (const pair of sources.flatMap(({ items }) => items)) {
-        if (own.has(String(pair.key))) continue;
-        own.add(String(pair.key));
-        merged.push(pair);
-      }
-      map.items.splice(merge, 1, ...merged);
-    },
-  });
+  visit(document, { Map: (_key, map) => expandMerge(map) });
   // Anchors that nothing refers to any more would be noise.
   visit(document, {
     Node: (_key, node) => {
       if (!isAlias(node) && node.anchor) delete node.anchor;
     },
   });
+}
+
+/** What it merges may merge something itself, which comes first. */
+function expandMerge(map: YAMLMap): void {
+  const merge = map.items.findIndex(({ key }) => isScalar(key) && key.value === '<<');
+  if (merge < 0) return;
+  const { value } = map.items[merge] ?? {};
+  const sources = (isSeq(value) ? value.items : [value]).filter(isMap);
+  for (const source of sources) expandMerge(source);
+  const own = new Set(map.items.map(({ key }) => String(key)));
+  const merged: Pair[] = [];
+  for (const pair of sources.flatMap(({ items }) => items)) {
+    if (own.has(String(pair.key))) continue;
+    own.add(String(pair.key));
+    merged.push(pair);
+  }
+  map.items.splice(merge, 1, ...merged);
 }
 
 /** The source's own indentation and brackets, so that what did not change does not move. */

@@ -5,7 +5,7 @@ import { ListWatch } from '../cluster/list-watch.ts';
 import type { Surroundings } from '../cluster/vitals.ts';
 import { AGENT_LABEL, PRODUCT_LABEL } from '../tars/agent-lease.ts';
 import type { Settings } from '../tars/settings.ts';
-import { LABEL, OURS } from '../tars/vocabulary.ts';
+import { HOSTNAME_LABEL, OURS } from '../tars/vocabulary.ts';
 import type { World } from './patience.ts';
 import { readAgentObject, readLease, readNode, readVolume, readWaitingClaim } from './views.ts';
 
@@ -35,10 +35,12 @@ export class Followers {
     const ofAgents = selectorOf(AGENT_LABEL);
     const capacities = `/apis/storage.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/csistoragecapacities`;
     this.#nodes = this.#follow('/api/v1/nodes', undefined, readNode);
-    this.#claims = this.#follow('/api/v1/persistentvolumeclaims', OURS.node, (object) =>
+    // Also those that the webhook has not labelled, because it was not there: nobody else looks after them then.
+    this.#claims = this.#follow('/api/v1/persistentvolumeclaims', undefined, (object) =>
       readWaitingClaim(object, settings),
     );
-    this.#volumes = this.#follow('/api/v1/persistentvolumes', LABEL.volume, readVolume);
+    // Of the labels, discovered volumes have this one only.
+    this.#volumes = this.#follow('/api/v1/persistentvolumes', HOSTNAME_LABEL, readVolume);
     this.#leases = this.#follow(leasesPath(namespace), ofAgents, readLease);
     this.#capacities = this.#follow(capacities, selectorOf(PRODUCT_LABEL), readAgentObject);
   }

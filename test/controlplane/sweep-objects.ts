@@ -13,9 +13,12 @@ export const storageClass = {
   volumeBindingMode: 'WaitForFirstConsumer',
 };
 
-/** As the scheduler and the webhook leave it, where a node is given. */
-export function claimObject(name: string, node?: string) {
-  const chosen = node && { annotations: { [SELECTED_NODE]: node }, labels: { [OURS.node]: node } };
+/** As the scheduler and the webhook leave it, where a node is given; or the scheduler alone, while there was no webhook. */
+export function claimObject(name: string, node?: string, isRouted = true) {
+  const chosen = node && {
+    annotations: { [SELECTED_NODE]: node },
+    ...(isRouted ? { labels: { [OURS.node]: node } } : {}),
+  };
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -52,9 +55,16 @@ interface VolumeParts {
   readonly policy?: 'Delete' | 'Retain';
   /** Of a claim that is gone: the volume is then Released. */
   readonly claim?: string;
+  /** A disk that was discovered is of no server, and does not say so in labels. */
+  readonly isDiscovered?: boolean;
 }
 
-export function volumeObject(name: string, node: string, { policy = 'Delete', claim }: VolumeParts = {}) {
+export function volumeObject(
+  name: string,
+  node: string,
+  { policy = 'Delete', claim, isDiscovered = false }: VolumeParts = {},
+) {
+  const ofServer = { [LABEL.volume]: 'data', [LABEL.app]: 'app', [LABEL.server]: 'server' };
   const uid = '00000000-0000-4000-8000-000000000000';
   const claimRef = claim && {
     apiVersion: 'v1',
@@ -68,12 +78,7 @@ export function volumeObject(name: string, node: string, { policy = 'Delete', cl
     kind: 'PersistentVolume',
     metadata: {
       name,
-      labels: {
-        [HOSTNAME_LABEL]: node,
-        [LABEL.volume]: 'data',
-        [LABEL.app]: 'app',
-        [LABEL.server]: 'server',
-      },
+      labels: { [HOSTNAME_LABEL]: node, ...(isDiscovered ? {} : ofServer) },
       annotations: { 'pv.kubernetes.io/provisioned-by': `agent-downloader-provisioner-${node}` },
       finalizers: [FINALIZER],
     },

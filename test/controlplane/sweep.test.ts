@@ -67,13 +67,15 @@ describe('tlv sweep', function () {
       await apply(claimObject(`of-${node}`, node));
       await apply(capacityObject(node));
     }
+    await apply(claimObject('unrouted', 'gone', false));
     await apply(claimObject('of-nobody'));
     await apply(volumeObject('terminating', 'gone', { policy: 'Retain' }));
     await apply(volumeObject('offer', 'gone'));
     await apply(volumeObject('kept', 'gone', { policy: 'Retain', claim: 'was' }));
     await apply(volumeObject('unwanted', 'gone', { claim: 'was' }));
+    await apply(volumeObject('disk', 'gone', { claim: 'was', isDiscovered: true }));
     await apply(volumeObject('of-live', 'live', { claim: 'was' }));
-    for (const volume of ['kept', 'unwanted', 'of-live']) {
+    for (const volume of ['kept', 'unwanted', 'disk', 'of-live']) {
       await waitFor(`${volume} to be Released`, async () => (await phase(volume)) === 'Released');
     }
     await plane.api('DELETE', `${VOLUMES}/terminating`);
@@ -150,7 +152,7 @@ describe('tlv sweep', function () {
   });
 
   it('frees the claims of nodes that are gone and of agents that are silent, and says so', async () => {
-    for (const name of ['of-gone', 'of-silent']) {
+    for (const name of ['of-gone', 'of-silent', 'unrouted']) {
       await waitFor(`${name} to be free`, async () => (await chosenFor(name)) === undefined);
       expect((await claim(name)).metadata.labels ?? {}).not.to.have.property(OURS.node);
       await waitFor('its mark to be off', async () => {
@@ -183,6 +185,7 @@ describe('tlv sweep', function () {
   it('lets go the volumes that nobody wants of a node that is gone, and says where their data is', async () => {
     await isGone(`${VOLUMES}/terminating`);
     await isGone(`${VOLUMES}/unwanted`);
+    await isGone(`${VOLUMES}/disk`);
     const events = await waitFor('an Event', async () => {
       const all = await eventsOf('unwanted');
       return all.length > 0 && all;

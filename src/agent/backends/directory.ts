@@ -106,7 +106,7 @@ const nothingTaken = async (): Promise<ReadonlyMap<VolumePath, number>> => new M
 async function look(root: Directory, path: VolumePath): Promise<Found> {
   const found = await withVolume(root, path, async ({ volume }): Promise<Found> => {
     const owner = ownerOf(await volume.ownStatus());
-    if (mountsAt(root, path).length > 0) return { kind: 'mounted', owner };
+    if ((await mountsAt(root, path)).length > 0) return { kind: 'mounted', owner };
     return { kind: (await volume.isEmpty()) ? 'empty' : 'filled', owner };
   });
   return found ?? { kind: 'absent' };

@@ -76,7 +76,7 @@ export class LogicalVolumes {
 
   /** Makes one of that size, rounded up to what the group deals in; what others have left in its blocks is not seen. */
   async create(group: string, name: string, bytes: number): Promise<void> {
-    const made = ['--name', name, '--size', `${bytes}b`, '--addtag', this.#tag];
+    const made = ['--name', name, '--size', wholeSectors(bytes), '--addtag', this.#tag];
     await this.#change('lvcreate', [...made, '--wipesignatures', 'y', '--yes', group]);
   }
 
@@ -85,7 +85,7 @@ export class LogicalVolumes {
   }
 
   async extend({ group, name }: LogicalVolume, bytes: number): Promise<void> {
-    await this.#change('lvextend', ['--size', `${bytes}b`, `${group}/${name}`]);
+    await this.#change('lvextend', ['--size', wholeSectors(bytes), `${group}/${name}`]);
   }
 
   async activate({ group, name }: LogicalVolume): Promise<void> {
@@ -111,3 +111,8 @@ export class LogicalVolumes {
     await this.#tools.change('lvm', [command, '--config', CONFIG, ...argv]);
   }
 }
+
+const SECTOR_BYTES = 512;
+
+/** LVM takes no other sizes: 500M is none of them. */
+const wholeSectors = (bytes: number): string => `${Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES}b`;

@@ -30,7 +30,7 @@ export async function look(site: Site, backing: Backing | undefined): Promise<Se
   const { root, path } = site;
   const hasBacking = backing !== undefined;
   const seen = await withVolume(root, path, async ({ volume }): Promise<Seen> => {
-    const mounted = mountsAt(root, path);
+    const mounted = await mountsAt(root, path);
     const owner = ownerOf(await volume.ownStatus());
     const mount = await mountOf(mounted, backing, absolutePath(root, path));
     if (mount) {

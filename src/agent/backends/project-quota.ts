@@ -31,14 +31,14 @@ export class ProjectQuota {
 
   /** Of all projects of the filesystem. */
   async report(root: Directory): Promise<ReadonlyMap<number, Usage>> {
-    const { point } = mountOf(root);
+    const { point } = await mountOf(root);
     // -v: also of projects in which there is nothing.
     return parseReport(await this.#tools.ask('repquota', ['-P', '-n', '-v', '-O', 'csv', point]));
   }
 
   /** Stops writers at that many bytes, rounded up to whole blocks, and looks whether it is so; zero for no limit. */
   async setLimit(root: Directory, id: number, bytes: number): Promise<void> {
-    const { point } = mountOf(root);
+    const { point } = await mountOf(root);
     const blocks = Math.ceil(bytes / BLOCK_BYTES);
     const argv = ['-P', String(id), '0', String(blocks), '0', '0', point];
     await this.#tools.change('setquota', argv);
@@ -63,8 +63,8 @@ export class ProjectQuota {
 }
 
 /** The mount of a root's filesystem that quota tools know it by: the first one, of however many there are. */
-export function mountOf(root: Directory): Mount {
-  const [all, id] = [mounts(), root.mountId()];
+export async function mountOf(root: Directory): Promise<Mount> {
+  const [all, id] = [await mounts(), root.mountId()];
   const own = all.find((mount) => mount.id === id);
   const first = all.find(({ device }) => device === own?.device);
   if (first) return first;

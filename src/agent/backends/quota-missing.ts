@@ -26,7 +26,7 @@ export async function missingForQuota({ pool, tools }: Kit): Promise<string | un
 
 /** Without the option a filesystem may count, and even show limits, and stop nobody. */
 async function missingOption(root: Directory, path: string): Promise<string | undefined> {
-  const { type, options } = mountOf(root);
+  const { type, options } = await mountOf(root);
   const remedy = REMEDIES[type];
   if (remedy === undefined) {
     const kinds = Object.keys(REMEDIES).join(' or ');

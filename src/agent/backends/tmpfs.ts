@@ -39,7 +39,7 @@ class MemoryMedium implements Medium {
     const isMountedAs = async ({ type, source }: Mount) => type === 'tmpfs' && source === nameOf(path);
     return await withVolume(root, path, async ({ parent, name }) => {
       const here = absolutePath(root, path);
-      const mounted = mountsAt(root, path).filter(({ point }) => point === here);
+      const mounted = (await mountsAt(root, path)).filter(({ point }) => point === here);
       for (const mount of mounted) if (await isMountedAs(mount)) return { isMountedAs };
       const isLeft = mounted.length === 0 && (await isBare(this.#tools, parent, name));
       return isLeft ? { isMountedAs } : undefined;

@@ -77,7 +77,7 @@ export async function pruneParents(root: Directory, path: VolumePath): Promise<v
 
 /** Fails where something is mounted at the volume's directory or below it. */
 export async function assertNoMount(root: Directory, path: VolumePath): Promise<void> {
-  const [mounted] = mountsAt(root, path);
+  const [mounted] = await mountsAt(root, path);
   if (mounted === undefined) return;
   throw new PathBlocked('EBUSY', path, `something is mounted at ${mounted.point}`);
 }
@@ -124,8 +124,8 @@ export function assertSameMount(root: Directory, directory: Directory): void {
 }
 
 /** What is mounted at the volume's directory or below it. */
-export function mountsAt(root: Directory, path: VolumePath): Mount[] {
-  const [all, id, realPath] = [mounts(), root.mountId(), root.realPath()];
+export async function mountsAt(root: Directory, path: VolumePath): Promise<Mount[]> {
+  const [all, id, realPath] = [await mounts(), root.mountId(), root.realPath()];
   // Unmounted lazily since it was opened: then its path says nothing of what is mounted in it.
   if (!all.some((mount) => mount.id === id))
     throw new PoolLost(realPath, `${realPath} has just been unmounted`);
@@ -149,7 +149,7 @@ export async function asItsOwnFault<T>(
   } catch (error) {
     const isInVolume = error instanceof DiskFault && `${error.path}/`.startsWith(`${path}/`);
     if (!isInVolume || OF_POOL_OR_PROCESS.has(error.code)) throw error;
-    if (mountsAt(root, path).length === 0) throw error;
+    if ((await mountsAt(root, path)).length === 0) throw error;
     throw new PathBlocked(error.code, error.path, error.message, error);
   }
 }

@@ -37,11 +37,11 @@ export async function wipe(path: string, wiping: Wiping): Promise<void> {
 async function openDisk(path: string, { disk, before }: Wiping): Promise<Directory> {
   const top = await Directory.openRoot(path, before);
   try {
-    const mount = mountOf(top);
+    const mount = await mountOf(top);
     if (!mount) throw new WipeRefused(`${path} is no mount point`);
     if (!isSameDisk(await filesystemDisk(top, mount), disk))
       throw new WipeRefused(`another disk is at ${path}`);
-    const below = mountsWithin(top.realPath()).find((point) => point !== mount.point);
+    const below = (await mountsWithin(top.realPath())).find((point) => point !== mount.point);
     if (below !== undefined) throw new WipeRefused(`something is mounted at ${below}; unmount it`);
     return top;
   } catch (error) {

@@ -81,7 +81,7 @@ async function lookThrough(path: string, options: LookOptions): Promise<Seen> {
 
 async function lookAtMount(folder: Directory, name: string): Promise<Seen> {
   await using top = await folder.openDirectory(name);
-  const mount = mountOf(top);
+  const mount = await mountOf(top);
   if (!mount) {
     const why =
       'is a directory and not an actual mount point, so its data would have neither a disk nor a size of its own; mount a disk in it, or a directory (mount --bind)';
@@ -101,9 +101,9 @@ async function lookAtMount(folder: Directory, name: string): Promise<Seen> {
 }
 
 /** The mount whose top this directory is; undefined where it is in the middle of one. */
-export function mountOf(top: Directory): Mount | undefined {
+export async function mountOf(top: Directory): Promise<Mount | undefined> {
   const [id, path] = [top.mountId(), top.realPath()];
-  return mounts().find((mount) => mount.id === id && mount.point === path);
+  return (await mounts()).find((mount) => mount.id === id && mount.point === path);
 }
 
 export async function filesystemDisk(top: Directory, mount: Mount): Promise<FilesystemDisk> {

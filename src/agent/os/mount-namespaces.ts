@@ -6,7 +6,7 @@ import { type Mount, mounts, parseMounts } from './mounts.ts';
  * show only to an agent that shares the node's process ids.
  */
 export async function mountsEverywhere(): Promise<readonly Mount[]> {
-  const found = [...mounts()];
+  const found = [...(await mounts())];
   const seen = new Set([await namespaceOf('self')]);
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;

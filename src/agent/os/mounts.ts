@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 export interface Mount {
   readonly id: number;
@@ -18,19 +18,16 @@ export interface Mount {
 /** As it was read last: it hardly ever changes, and is asked for at each look and by each operation. */
 let known: { readonly text: string; readonly mounts: readonly Mount[] } = { text: '', mounts: [] };
 
-/**
- * All mounts as this process sees them, now. No disk has to answer this, so that there is nothing to wait for; and the
- * kernel hands out some 4 KiB a read, of which a node with many pods has dozens.
- */
-export function mounts(): readonly Mount[] {
-  const text = stableText();
+/** All mounts as this process sees them, now. Some filesystems ask their disk for it (btrfs, for names of subvolumes). */
+export async function mounts(): Promise<readonly Mount[]> {
+  const text = await stableText();
   if (text !== known.text) known = { text, mounts: parseMounts(text) };
   return known.mounts;
 }
 
 /** The mount points at this absolute path, which has no links in it, or below it. */
-export function mountsWithin(absolutePath: string): string[] {
-  return pointsWithin(mounts(), absolutePath);
+export async function mountsWithin(absolutePath: string): Promise<string[]> {
+  return pointsWithin(await mounts(), absolutePath);
 }
 
 export function pointsWithin(all: readonly Pick<Mount, 'point'>[], absolutePath: string): string[] {
@@ -74,16 +71,16 @@ function unescaped(point: string): string {
 }
 
 /** The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. */
-function stableText(): string {
-  let previous = tableText();
+async function stableText(): Promise<string> {
+  let previous = await tableText();
   for (let attempt = 0; attempt < 10; attempt++) {
-    const text = tableText();
+    const text = await tableText();
     if (text === previous) return text;
     previous = text;
   }
   return previous;
 }
 
-function tableText(): string {
-  return readFileSync('/proc/self/mountinfo', 'utf8');
+async function tableText(): Promise<string> {
+  return await readFile('/proc/self/mountinfo', 'utf8');
 }

@@ -40,6 +40,13 @@ export function itKeepsSizes(ground: Ground): void {
       expect(contentOf(world)).to.equal('precious');
     });
 
+    ground.given('takes sizes of no whole blocks, as powers of ten are', async (world, backend) => {
+      await backend.make(PATH, { ...wanted, size: size + 1001 });
+      fill(world);
+      if (canGrow) await backend.grow(PATH, size * 2 + 1003);
+      expect(contentOf(world)).to.equal('precious');
+    });
+
     ground.given('lets a writer go on once it is made larger', async (world, backend) => {
       if (!backend.traits.enforcesSize || !canGrow) return;
       await backend.make(PATH, wanted);

@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 
 async function diskAt(path: string): Promise<Disk> {
   await using top = await Directory.openRoot(path);
-  return await filesystemDisk(top, mountOf(top)!);
+  return await filesystemDisk(top, (await mountOf(top))!);
 }
 
 const wiped = async (path: string, disk: Disk, before?: BeforeEffect, signal = never) =>

@@ -50,12 +50,12 @@ describe('mounts', () => {
       world.mountTmpfs(disk);
       mkdirSync(bound);
       world.mount(bound, '--bind', world.outside);
-      expect(mountsWithin(world.root)).to.deep.equal([disk, bound]);
-      expect(mountsWithin(bound)).to.deep.equal([bound]);
+      expect(await mountsWithin(world.root)).to.deep.equal([disk, bound]);
+      expect(await mountsWithin(bound)).to.deep.equal([bound]);
       world.unmount(bound);
-      expect(mountsWithin(world.root)).to.deep.equal([disk]);
+      expect(await mountsWithin(world.root)).to.deep.equal([disk]);
       world.makeReadOnly(disk);
-      expect(mounts().find(({ point }) => point === disk)?.isReadOnly).to.equal(true);
+      expect((await mounts()).find(({ point }) => point === disk)?.isReadOnly).to.equal(true);
     });
   });
 });

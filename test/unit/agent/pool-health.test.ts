@@ -19,12 +19,15 @@ describe('the health of a pool', () => {
   let health: PoolHealth;
   /** What was told of it. */
   let told: string[];
+  /** Has its say in a look, and may take its time as a disk does. */
+  let objection: Promise<undefined>;
 
   before(needRoot);
   beforeEach(async () => {
     world = new World();
     clock = new FakeClock();
     told = [];
+    objection = Promise.resolve(undefined);
     health = new PoolHealth({
       root: world.root,
       node: 'node-1',
@@ -36,6 +39,7 @@ describe('the health of a pool', () => {
       logger: silentLogger,
       remembered: () => Promise.resolve(undefined),
       hasVolumes: () => false,
+      objection: () => objection,
       changed: (what) => told.push(what === 'space' ? 'looked at' : health.pool ? 'found' : 'lost'),
     });
     await health.start();
@@ -89,7 +93,7 @@ describe('the health of a pool', () => {
       if (world.mountPoints.length > 0) world.unmount(world.root);
     });
 
-    it('is lost after a while, and there again when that is over', async () => {
+    it('is lost after a while, and there again when somebody has mounted the right one', async () => {
       clock.advance(SILENCE_MS);
       await isTold('found', 'lost');
       expect(health.why).to.equal(
@@ -105,10 +109,18 @@ describe('the health of a pool', () => {
       await rest(1);
       await isTold('found', 'lost', 'lost', 'found');
     });
+  });
 
-    it('is no matter to who stops the agent', async () => {
-      await health.stop();
-      await isTold('found');
-    });
+  it('is as it was when a disk answers after all, so that what was begun there goes on with its ledger', async () => {
+    const { ledger } = health.pool!;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    objection = promise;
+    await rest(3);
+    await isWaitedFor(SILENCE_MS);
+    clock.advance(SILENCE_MS);
+    await isTold('found', 'lost');
+    resolve(undefined);
+    await isTold('found', 'lost', 'found');
+    expect(health.pool!.ledger).to.equal(ledger);
   });
 });

@@ -5,6 +5,9 @@ import { ApiStatusError } from '../../../src/cluster/faults.ts';
 import { WorkQueue, type WorkQueueOptions } from '../../../src/cluster/work-queue.ts';
 import { FakeClock } from './fake-clock.ts';
 
+/** For so long a handler has a worker's place. */
+const PATIENCE_MS = 150_000;
+
 /** A queue whose handler ends when the test says so. */
 class Bench {
   readonly clock = new FakeClock();
@@ -23,6 +26,11 @@ class Bench {
       },
       ...options,
     });
+  }
+
+  /** The delays of keys that come later. */
+  get later(): number[] {
+    return this.clock.pending.filter((ms) => ms !== PATIENCE_MS);
   }
 
   start(): void {
@@ -75,12 +83,12 @@ describe('work queue', () => {
     bench.queue.addAfter('a', 1000);
     bench.queue.addAfter('a', 500);
     bench.queue.addAfter('a', 2000);
-    expect(bench.clock.pending).to.deep.equal([500]);
+    expect(bench.later).to.deep.equal([500]);
     bench.clock.advance(499);
     expect(bench.begun).to.deep.equal([]);
     bench.clock.advance(1);
     expect(bench.begun).to.deep.equal(['a']);
-    expect(bench.clock.pending).to.deep.equal([]);
+    expect(bench.later).to.deep.equal([]);
   });
 
   it('waits no longer when the key is added meanwhile', () => {
@@ -89,7 +97,7 @@ describe('work queue', () => {
     bench.queue.addAfter('a', 1000);
     bench.queue.add('a');
     expect(bench.begun).to.deep.equal(['a']);
-    expect(bench.clock.pending).to.deep.equal([]);
+    expect(bench.later).to.deep.equal([]);
   });
 
   it('brings a key that failed back, later each time, until it succeeds', async () => {
@@ -99,7 +107,7 @@ describe('work queue', () => {
     for (const waitMs of [500, 1000, 2000, 4000]) {
       await bench.end('a', new Error('no'));
       expect(bench.told.at(-1)).to.equal(`a no ${waitMs} ms`);
-      expect(bench.clock.pending).to.deep.equal([waitMs]);
+      expect(bench.later).to.deep.equal([waitMs]);
       bench.clock.advance(waitMs);
     }
     await bench.end('a');
@@ -125,7 +133,7 @@ describe('work queue', () => {
     bench.start();
     bench.queue.add('a');
     await bench.end('a', new ApiStatusError(429, 'slow', { retryAfterMs: 60_000 }));
-    expect(bench.clock.pending).to.deep.equal([60_000]);
+    expect(bench.later).to.deep.equal([60_000]);
   });
 
   it('takes a handler that throws at once as one that fails', async () => {
@@ -153,10 +161,27 @@ describe('work queue', () => {
     await stopped;
     bench.queue.add('d');
     bench.queue.addAfter('e', 1);
-    expect(bench.clock.pending).to.deep.equal([]);
+    expect(bench.later).to.deep.equal([]);
     bench.clock.advance(600_000);
     expect(bench.begun).to.deep.equal(['a']);
     await bench.queue.idle();
+  });
+
+  it('gives the place of a handler that hangs to another key, and not its key', async () => {
+    const bench = new Bench({ workers: 1 });
+    bench.start();
+    for (const key of ['a', 'b', 'c']) bench.queue.add(key);
+    bench.clock.advance(PATIENCE_MS - 1);
+    expect(bench.begun).to.deep.equal(['a']);
+    bench.clock.advance(1);
+    expect(bench.begun).to.deep.equal(['a', 'b']);
+    bench.queue.add('a');
+    await bench.end('b');
+    expect(bench.begun).to.deep.equal(['a', 'b', 'c']);
+    await bench.end('c');
+    expect(bench.begun).to.deep.equal(['a', 'b', 'c']);
+    await bench.end('a');
+    expect(bench.begun).to.deep.equal(['a', 'b', 'c', 'a']);
   });
 
   it('tells the handler that it is being stopped', async () => {
@@ -217,7 +242,7 @@ class World {
   readonly versions = new Map<string, number>();
   readonly seen = new Map<string, number>();
   readonly faults: string[] = [];
-  readonly #underWay = new Map<string, (fails: boolean) => void>();
+  readonly #underWay = new Map<string, { readonly since: number; readonly end: (fails: boolean) => void }>();
   readonly #workers: number;
   readonly #queue: WorkQueue;
 
@@ -229,10 +254,13 @@ class World {
 
   async #work(key: string): Promise<void> {
     if (this.#underWay.has(key)) this.faults.push(`two at ${key}`);
-    if (this.#underWay.size >= this.#workers) this.faults.push('too many at once');
+    const since = this.clock.now();
+    const isWaitedFor = (work: { readonly since: number }) => since - work.since < PATIENCE_MS;
+    const before = [...this.#underWay.values()].filter(isWaitedFor);
+    if (before.length >= this.#workers) this.faults.push('too many at once');
     const version = this.versions.get(key)!;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#underWay.set(key, resolve);
+    this.#underWay.set(key, { since, end: resolve });
     const fails = await promise;
     this.#underWay.delete(key);
     if (fails) throw new Error('no');
@@ -242,7 +270,7 @@ class World {
 
   async act(act: Act): Promise<void> {
     if (act.what === 'pass') this.clock.advance(act.ms);
-    else if (act.what === 'end') this.#underWay.get(act.key)?.(act.fails);
+    else if (act.what === 'end') this.#underWay.get(act.key)?.end(act.fails);
     else this.#change(act);
     await turn();
   }
@@ -257,7 +285,7 @@ class World {
   async settle(): Promise<void> {
     while (this.#underWay.size > 0 || this.clock.pending.length > 0) {
       this.clock.advance(600_000);
-      for (const end of this.#underWay.values()) end(false);
+      for (const { end } of this.#underWay.values()) end(false);
       await turn();
     }
   }

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { poolAnnotation } from '../../src/tars/agent-lease.ts';
 import { tlv } from '../offline/tlv.ts';
 import { needRoot } from '../unit/agent/disk-world.ts';
+import { SilentDisk } from '../unit/agent/silent-disk.ts';
 import { quickened } from './agents.ts';
 import { bind, freeBytes, MIB, mountTmpfs, sha256, sizeBytes, unmount } from './disks.ts';
 import { CLAIMS, VOLUMES } from './paths.ts';
@@ -240,6 +241,27 @@ describe('an agent with two roots', function () {
       await nothingIsLeft();
     });
   }
+
+  it('goes on at one root while the disk of the other does not answer, whose claims may go to another node', async () => {
+    const disk = new SilentDisk(fast);
+    try {
+      await claim('begun', FAST);
+      await waitFor('the disk to count as lost', () => faultAt(fast)?.includes('does not answer'), {
+        timeoutMs: 80_000,
+      });
+      await claim('later', FAST);
+      const words = new RegExp(`the disk at ${fast} does not answer: it has failed, or is out of reach`);
+      await served.told('PersistentVolumeClaim', 'later', 'ClaimHandedBack', words);
+      await served.told('Node', NODE, 'VolumePoolLost', words);
+      await withData('meanwhile', PLAIN);
+      await waitFor('no room there', async () => (await capacityOf(FAST)) === '0');
+    } finally {
+      disk.fail();
+      await unmount(fast);
+    }
+    await isThere(fast);
+    await nothingIsLeft();
+  });
 
   it('takes a new disk at one root on the word of a person, and keeps what it knows of the other', async () => {
     const kept = await withData('kept', PLAIN);

@@ -222,7 +222,7 @@ describe('tlv sweep', function () {
     expect((await claim('of-live')).metadata.labels).to.include({ [OURS.node]: 'live' });
     expect(await statusOf(`${CAPACITIES}/capacity-live`)).to.equal(200);
     expect(await statusOf(`${LEASES}/${agentLeaseName('silent')}`)).to.equal(200);
-    expect(await sweepers[0]!.metric('tlv_sweep_actions_total{action="free-claim"}')).to.equal(2);
+    expect(await sweepers[0]!.metric('tlv_sweep_actions_total{action="free-claim"}')).to.equal(3);
   });
 
   it('makes the scheduler choose again when the chosen node is deleted', async () => {

@@ -1,5 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiReader } from '../cluster/api-reader.ts';
+import { Connections } from '../cluster/api-request.ts';
 import { ApiWriter } from '../cluster/api-writer.ts';
 import { type Clock, jittered, sleep, systemClock } from '../cluster/clock.ts';
 import type { BeforeEffect } from '../cluster/effect.ts';
@@ -50,6 +51,8 @@ export interface AgentOptions {
 const COMPONENT = 't-local-volume-agent';
 /** As client-go's defaults for a controller of its size. */
 const RATE = { qps: 20, burst: 40 };
+/** More than it ever follows and lists at once: each watch has a connection for as long as it lasts. */
+const READERS_MAX = 16;
 
 /**
  * The agent of one node: follows its claims and volumes, and brings them and its disk together.
@@ -62,6 +65,8 @@ export class Agent {
   readonly #clock: Clock;
   readonly #stopped = new AbortController();
   readonly #writer: ApiWriter;
+  /** For reading: else each list and each watch would be a TLS handshake, which a thousand agents feel, and the API server. */
+  readonly #connections = new Connections(READERS_MAX);
   readonly #reader: ApiReader;
   readonly #api: AgentApi;
   readonly #events: EventRecorder;
@@ -74,7 +79,7 @@ export class Agent {
     this.#options = options;
     this.#clock = clock;
     this.#writer = new ApiWriter(config, { rate: RATE, clock, ...(beforeEffect ? { beforeEffect } : {}) });
-    this.#reader = new ApiReader(config, clock);
+    this.#reader = new ApiReader(config, clock, this.#connections);
     this.#api = new AgentApi(this.#writer, settings, clock);
     this.#events = new EventRecorder({
       writer: this.#writer,
@@ -152,6 +157,7 @@ export class Agent {
     await this.#running?.stop();
     await this.#events.flush();
     this.#writer.close();
+    this.#connections.close();
   }
 
   #parts(identity: NodeIdentity): Parts {

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { ApiWriter } from '../cluster/api-writer.ts';
+import { Backoff } from '../cluster/backoff.ts';
+import { type Clock, type Random, sleep } from '../cluster/clock.ts';
 import { ApiStatusError, asError } from '../cluster/faults.ts';
-import { type Clock, sleep } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/observer.ts';
 import { patchOrCreate } from '../cluster/patch-or-create.ts';
 import { agentLabels } from '../tars/agent-lease.ts';
 import { HOSTNAME_LABEL } from '../tars/vocabulary.ts';
 
-const RETRY_MS = 5_000;
+/** How long to wait after a failure at most, and after many: thousands of nodes may have met the same one. */
+const RETRY_MS = 10_000;
+const RETRY_CAP_MS = 60_000;
 /** What changes less than this, by itself, is not worth a write that every scheduler reads. */
 const SHARE = 0.1;
 
@@ -22,6 +25,7 @@ export interface CapacityOptions {
   readonly freeBytes: (storageClass: string) => number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly random?: Random;
 }
 
 /**
@@ -33,6 +37,7 @@ export interface CapacityOptions {
 export class Capacity {
   readonly #options: CapacityOptions;
   readonly #stopped = new AbortController();
+  readonly #backoff: Backoff;
   /** By class, what the API server was told. */
   readonly #published = new Map<string, number>();
   #isPublishing = false;
@@ -41,6 +46,7 @@ export class Capacity {
 
   constructor(options: CapacityOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(RETRY_MS, RETRY_CAP_MS, options.random ?? Math.random);
   }
 
   /** Publishes unless nearly the same was published before. */
@@ -85,6 +91,7 @@ export class Capacity {
       try {
         await this.#publishAll();
         isDue = false;
+        this.#backoff.reset();
         asked?.resolve();
       } catch (thrown) {
         const error = asError(thrown);
@@ -92,7 +99,7 @@ export class Capacity {
         if (signal.aborted) break;
         logger.warn({}, `capacity could not be published: ${error.message}`);
         const wanted = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(clock, Math.max(wanted, RETRY_MS), signal);
+        await sleep(clock, Math.max(wanted, this.#backoff.next()), signal);
       }
     }
     this.#isPublishing = false;

@@ -20,8 +20,8 @@ export interface ReadOptions {
 /**
  * GET on the API server, with what client-node's own calls hide: status, Retry-After, silence and half an answer.
  *
- * - A connection is used once, so none can have died unnoticed between two requests; for many short ones `connections`
- *   are kept, and whom a dead one meets asks again.
+ * - A connection is used once, so none can have died unnoticed between two requests; where there are many, `connections`
+ *   are kept for a while, and whom a dead one meets asks again.
  * - Every error is one of faults.ts, or the reason of the caller's own signal.
  */
 export class ApiReader {

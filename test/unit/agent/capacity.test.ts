@@ -38,6 +38,7 @@ describe('what a node tells the scheduler of its room', () => {
       freeBytes: () => free,
       clock,
       logger: silentLogger,
+      random: () => 0.5,
       writer: {
         patch: async (path, body) => {
           if (failure) throw failure;

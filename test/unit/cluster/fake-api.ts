@@ -32,6 +32,7 @@ export class FakeApi {
   /** The paths of the resource; everything else is `404 page not found`. */
   readonly served = new Set([THINGS]);
   readonly seen: Seen[] = [];
+  connectionsMade = 0;
   readonly #server: Server;
   readonly #objects = new Map<string, FakeObject>();
   readonly #history: { type: string; object: FakeObject }[] = [];
@@ -49,6 +50,7 @@ export class FakeApi {
 
   private constructor() {
     this.#server = createServer((request, response) => this.#serve(request, response));
+    this.#server.on('connection', () => void (this.connectionsMade += 1));
   }
 
   async stop(): Promise<void> {
@@ -106,6 +108,10 @@ export class FakeApi {
   endWatches(how: 'end' | 'destroy' = 'end'): void {
     for (const watch of this.#watches) watch[how]();
     this.#watches.clear();
+  }
+
+  dropConnections(): void {
+    this.#server.closeAllConnections();
   }
 
   get openWatches(): number {

@@ -36,10 +36,14 @@ export class ProjectQuota {
     return parseReport(await this.#tools.ask('repquota', ['-P', '-n', '-v', '-O', 'csv', point]));
   }
 
-  /** Stops writers at that many bytes, rounded up to whole blocks, and looks whether it is so; zero for no limit. */
+  /**
+   * Stops writers at that many bytes, rounded up to whole blocks of the filesystem, as xfs does by itself, and looks whether
+   * it is so; zero for no limit.
+   */
   async setLimit(root: Directory, id: number, bytes: number): Promise<void> {
     const { point } = await mountOf(root);
-    const blocks = Math.ceil(bytes / BLOCK_BYTES);
+    const unit = Math.max((await root.space()).frsize, BLOCK_BYTES);
+    const blocks = (Math.ceil(bytes / unit) * unit) / BLOCK_BYTES;
     const argv = ['-P', String(id), '0', String(blocks), '0', '0', point];
     await this.#tools.change('setquota', argv);
     const limit = (await this.report(root)).get(id)?.limit ?? 0;

@@ -100,11 +100,16 @@ describe('the discovery of disks', function () {
 
   /** The volume of a disk, once it is there, and another one than before. */
   const offered = (path: string, before?: Volume) =>
-    waitFor(`${path} to be offered`, async () => {
-      const [volume, ...others] = await at(path);
-      expect(others, 'one disk, one volume').to.deep.equal([]);
-      return volume?.status.phase === 'Available' && volume.metadata.uid !== before?.metadata.uid && volume;
-    });
+    waitFor(
+      `${path} to be offered`,
+      async () => {
+        const [volume, ...others] = await at(path);
+        expect(others, 'one disk, one volume').to.deep.equal([]);
+        return volume?.status.phase === 'Available' && volume.metadata.uid !== before?.metadata.uid && volume;
+      },
+      // It may be cleaned before, on a disk that others are busy with, and the controllers have the last one to let go.
+      { timeoutMs: 60_000 },
+    );
 
   const claim = (name: string, storageClassName: string, spec: object = {}) =>
     served.create(CLAIMS, {

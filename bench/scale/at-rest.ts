@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ProcessorTime, processorTimeAtRest, type Workers } from '../cluster/processor-time.ts';
+import { processorTimeAtRest, type Workers } from '../cluster/processor-time.ts';
 
 /** Milliseconds of processor time in each second, for each of the nodes. */
 export interface AtRest {
@@ -18,7 +18,7 @@ const REST_SECONDS = 60;
 export async function measureRest(workers: Workers, nodes: number, quick: boolean): Promise<AtRest> {
   const [settling, rest] = quick ? [0, 1] : [SETTLING_SECONDS, REST_SECONDS];
   await sleep(settling * 1000);
-  const time: ProcessorTime = await processorTimeAtRest(workers, rest);
+  const time = await processorTimeAtRest(workers, rest);
   const perNode = (seconds: number): number => (seconds * 1000) / nodes;
   return {
     all: perNode([...time.values()].reduce((sum, seconds) => sum + seconds, 0)),

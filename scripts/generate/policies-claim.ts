@@ -43,14 +43,14 @@ interface ClaimRule {
   readonly way?: ClassWay;
   readonly isCreateOnly?: boolean;
   /** For claims themselves: a template has its name from people. */
-  readonly isNotOfTemplates?: boolean;
+  readonly isObjectOnly?: boolean;
   readonly message?: { readonly path: Path; readonly text: string };
 }
 
 /** The rules on claims and claim templates of the served classes, in the order of src/validate/claim-rules.ts. */
 export function claimChecks(place: ClaimPlace): Check[] {
   const { settings, items, old, path, isObject, isCreate } = place;
-  const rules = claimRules(settings).filter((rule) => isObject || !rule.isNotOfTemplates);
+  const rules = claimRules(settings).filter((rule) => isObject || !rule.isObjectOnly);
   return rules.map((rule) =>
     checkItems({
       code: rule.code,
@@ -269,7 +269,7 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
       bad: (claim) =>
         `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)} || ${lacksNamespace(claim)})`,
       isCreateOnly: true,
-      isNotOfTemplates: true,
+      isObjectOnly: true,
       sample: {},
       message: {
         path: ['metadata', 'name'],

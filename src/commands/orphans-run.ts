@@ -1,7 +1,7 @@
 import { AgentApi } from '../agent/agent-api.ts';
 import { readClaimView } from '../agent/claim-view.ts';
-import { Ledger } from '../agent/ledger.ts';
 import { type ClassView, readClassView, scopeIn, STORAGE_CLASSES } from '../agent/class-view.ts';
+import { Ledger } from '../agent/ledger.ts';
 import { findOrphans, type Orphan } from '../agent/orphans.ts';
 import { Pool } from '../agent/pool.ts';
 import { purge } from '../agent/purge.ts';
@@ -9,6 +9,7 @@ import type { Roots } from '../agent/roots.ts';
 import { readVolumeView, type VolumeView } from '../agent/volume-view.ts';
 import { ApiReader } from '../cluster/api-reader.ts';
 import { ApiWriter } from '../cluster/api-writer.ts';
+import { claimPath } from '../cluster/free-claim.ts';
 import { loadKubeConfig } from '../cluster/kube-config.ts';
 import { asKubeObject } from '../cluster/kube-object.ts';
 import { listAll } from '../cluster/list-pages.ts';
@@ -70,14 +71,14 @@ async function annotate(
   options: OrphansOptions,
 ): Promise<void> {
   const writer = new ApiWriter(loadKubeConfig(options.kubeconfig));
-  const claimPath = `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(name)}`;
+  const where = claimPath({ namespace, name });
   try {
-    const json = await writer.get(claimPath);
+    const json = await writer.get(where);
     const claim = json && readClaimView(asKubeObject(json), options, scopeIn(await classesOf(json, writer)));
     if (!claim) throw new Error(`there is no claim ${namespace}/${name} of a served class`);
     const wanted = 'fault' in claim.wanted ? claim.wanted.fault : claim.wanted.path;
     if (wanted !== path) throw new Error(`claim ${namespace}/${name} asks for ${wanted}, not for ${path}`);
-    await writer.patch(claimPath, { metadata: { annotations: { [OURS.adopt]: 'true' } } }, 'merge');
+    await writer.patch(where, { metadata: { annotations: { [OURS.adopt]: 'true' } } }, 'merge');
   } finally {
     writer.close();
   }

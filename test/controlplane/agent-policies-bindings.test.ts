@@ -70,9 +70,6 @@ describe('the policy on bindings', function () {
       without: ['ValidatingAdmissionPolicyBinding/t-local-volume-claims'],
     });
     agent = await cluster.agentOf('node-1');
-    await cluster.inForce(() =>
-      patch('bound-before?dryRun=All', { metadata: { labels: { [NAMESPACE]: 'c' } } }),
-    );
   });
   after(async () => cluster?.stop());
 

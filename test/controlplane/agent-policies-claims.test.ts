@@ -21,9 +21,6 @@ describe('the policy on claims that agents change', function () {
     await cluster.given('stored', 'node-2');
     await cluster.given('kept', 'node-1', { finalizers: ['example.com/held'], labels: { team: 'a' } });
     await cluster.given('waiting', undefined);
-    await cluster.inForce(() =>
-      agent.patch(`${CLAIMS}/stored?dryRun=All`, annotate({ [SELECTED_NODE]: null })),
-    );
   });
   after(async () => cluster?.stop());
 

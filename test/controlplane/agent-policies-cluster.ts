@@ -28,6 +28,33 @@ interface Options {
   readonly without?: readonly string[];
 }
 
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+const CONFIG_MAP = { metadata: { name: 'refused-by-the-last-policy' } };
+
+/** Refuses that one object, so that one sees that it is in force. */
+const LAST = {
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingAdmissionPolicy',
+  metadata: { name: 'last' },
+  spec: {
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] },
+      ],
+    },
+    validations: [
+      { expression: `object.metadata.name != '${CONFIG_MAP.metadata.name}'`, reason: 'Forbidden' },
+    ],
+  },
+};
+
+const LAST_BINDING = {
+  apiVersion: LAST.apiVersion,
+  kind: 'ValidatingAdmissionPolicyBinding',
+  metadata: LAST.metadata,
+  spec: { policyName: LAST.metadata.name, validationActions: ['Deny'] },
+};
+
 interface PodList {
   readonly items: readonly {
     readonly metadata: { readonly name: string; readonly uid: string };
@@ -75,6 +102,20 @@ export class AgentCluster {
       .map((document) => document.toJS() as KubeObject)
       .filter(({ kind, metadata }) => !left.has(kind!) && !left.has(`${kind}/${metadata!.name}`));
     await this.apply(...objects);
+    await this.#inForce();
+  }
+
+  /**
+   * The API server learns of policies a moment after they are stored, and not of all at once, but in their order: so
+   * those before are in force once the last one refuses.
+   */
+  async #inForce(): Promise<void> {
+    await this.apply(LAST, LAST_BINDING);
+    await waitFor('the policies to be in force', async () => {
+      const { status } = await this.plane.api('POST', `${CONFIG_MAPS}?dryRun=All`, CONFIG_MAP);
+      return status === 403;
+    });
+    await this.kubectl('delete', `${LAST_BINDING.kind},${LAST.kind}`, LAST.metadata.name);
   }
 
   async kubectl(...args: string[]): Promise<string> {
@@ -133,14 +174,6 @@ export class AgentCluster {
     const client = new ApiClient({ url: this.plane.url, ca: this.plane.tls.ca, token });
     this.#clients.push(client);
     return new Agent(client);
-  }
-
-  /** The API server learns of policies a moment after they are stored: until then this one is not refused. */
-  async inForce(refusal: () => Promise<ApiAnswer<KubeObject>>): Promise<void> {
-    await waitFor('the policy to be in force', async () => {
-      const { status, body } = await refusal();
-      return status === 403 && String(body['message']).includes('ValidatingAdmissionPolicy');
-    });
   }
 }
 

@@ -40,9 +40,6 @@ describe('the policies on agents, relaxed', function () {
     await cluster.stored('/api/v1/nodes', node);
     long = await cluster.agentOf(LONG);
     await cluster.given('other', 'node-1');
-    await cluster.inForce(() =>
-      long.patch(`${CLAIMS}/other?dryRun=All`, annotate({ [SELECTED_NODE]: null })),
-    );
   });
   after(async () => cluster?.stop());
 

@@ -51,9 +51,6 @@ describe('the policies on agents', function () {
       [LEASES, lease(agentLeaseName('node-2'))],
     ] as const) {
       await cluster.stored(path, object);
-      await cluster.inForce(() =>
-        agent.patch(`${path}/${object.metadata.name}?dryRun=All`, annotate({ a: 'b' })),
-      );
     }
   });
   after(async () => cluster?.stop());

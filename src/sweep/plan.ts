@@ -39,6 +39,8 @@ export const stepKey = ({ kind, object }: Step): string => `${kind} ${object.uid
  * - A claim that has a volume, or one reserved for it, is never touched: the binder has its way.
  * - A volume is never let go while it is bound, or where its policy is to retain it; unless somebody has deleted it.
  *   Of one that is bound its claim is told.
+ * - The volume of a discovered disk is deleted by people alone: where its node comes back with a new system disk, it is
+ *   all that says that the disk holds data and has to be cleaned before anybody else is given it.
  * - In a cluster without nodes nothing is done: more likely it is misread than empty.
  */
 export function plan(world: World, verdicts: Verdicts): Step[] {
@@ -65,13 +67,13 @@ export function plan(world: World, verdicts: Verdicts): Step[] {
 }
 
 function volumeStep(object: VolumeView, verdicts: Verdicts): Step[] {
-  const { hostname, isDeleting, phase, reclaimPolicy, claim } = object;
+  const { hostname, isDeleting, isDiscovered, phase, reclaimPolicy, claim } = object;
   if (!verdicts.isHostGone(hostname)) return [];
   const because = [{ kind: 'host-gone' as const, hostname }];
   if (phase === 'Bound') return claim ? [{ kind: 'tell-claim', object, claim, because }] : [];
   if (isDeleting) return [{ kind: 'let-go-volume', object, because }];
   const isUnwanted = (phase === 'Released' || phase === 'Failed') && reclaimPolicy === 'Delete';
-  return isUnwanted ? [{ kind: 'delete-volume', object, because }] : [];
+  return isUnwanted && !isDiscovered ? [{ kind: 'delete-volume', object, because }] : [];
 }
 
 /** An agent that lives on a node which is no longer there would only make it again. */

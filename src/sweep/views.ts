@@ -38,6 +38,8 @@ export interface VolumeView extends Seen {
   readonly isDeleting: boolean;
   readonly phase: string;
   readonly reclaimPolicy: string;
+  /** A whole disk, which may outlive what its node knew of it. */
+  readonly isDiscovered: boolean;
   /** Where our finalizer is in the list. */
   readonly finalizerIndex: number;
   /** The claim that it is reserved for. */
@@ -91,6 +93,7 @@ export function readVolume(object: KubeObject): VolumeView | undefined {
     isDeleting: textAt(object, 'metadata', 'deletionTimestamp') !== undefined,
     phase: textAt(object, 'status', 'phase') ?? 'Pending',
     reclaimPolicy: textAt(object, 'spec', 'persistentVolumeReclaimPolicy') ?? '',
+    isDiscovered: textAt(object, 'metadata', 'annotations', OURS.discovered) === 'true',
     claim: claimOf(object),
   };
 }

@@ -55,7 +55,7 @@ interface VolumeParts {
   readonly policy?: 'Delete' | 'Retain';
   /** Of a claim that is gone: the volume is then Released. */
   readonly claim?: string;
-  /** A disk that was discovered is of no server, and does not say so in labels. */
+  /** A disk that was discovered is of no server, and says what it is in an annotation. */
   readonly isDiscovered?: boolean;
 }
 
@@ -79,7 +79,10 @@ export function volumeObject(
     metadata: {
       name,
       labels: { [HOSTNAME_LABEL]: node, ...(isDiscovered ? {} : ofServer) },
-      annotations: { 'pv.kubernetes.io/provisioned-by': `agent-downloader-provisioner-${node}` },
+      annotations: {
+        'pv.kubernetes.io/provisioned-by': `agent-downloader-provisioner-${node}`,
+        ...(isDiscovered ? { [OURS.discovered]: 'true' } : {}),
+      },
       finalizers: [FINALIZER],
     },
     spec: {

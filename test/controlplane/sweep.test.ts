@@ -73,12 +73,13 @@ describe('tlv sweep', function () {
     await apply(volumeObject('offer', 'gone'));
     await apply(volumeObject('kept', 'gone', { policy: 'Retain', claim: 'was' }));
     await apply(volumeObject('unwanted', 'gone', { claim: 'was' }));
-    await apply(volumeObject('disk', 'gone', { claim: 'was', isDiscovered: true }));
+    for (const disk of ['disk', 'deleted-disk'])
+      await apply(volumeObject(disk, 'gone', { claim: 'was', isDiscovered: true }));
     await apply(volumeObject('of-live', 'live', { claim: 'was' }));
-    for (const volume of ['kept', 'unwanted', 'disk', 'of-live']) {
+    for (const volume of ['kept', 'unwanted', 'disk', 'deleted-disk', 'of-live']) {
       await waitFor(`${volume} to be Released`, async () => (await phase(volume)) === 'Released');
     }
-    await plane.api('DELETE', `${VOLUMES}/terminating`);
+    for (const volume of ['terminating', 'deleted-disk']) await plane.api('DELETE', `${VOLUMES}/${volume}`);
     await apply(volumeObject('bound', 'gone'));
     const { spec, ...claim } = claimObject('bound');
     await apply({ ...claim, spec: { ...spec, volumeName: 'bound' } });
@@ -146,7 +147,7 @@ describe('tlv sweep', function () {
     const before = await settled();
     const sweeper = await startSweeper();
     await waitFor('a leader', async () => (await leaders()) === 1);
-    await sleep((DELAY_SECONDS - 2) * 1000);
+    await sleep((DELAY_SECONDS - 4) * 1000);
     expect(await everything()).to.deep.equal(before);
     expect(await sweeper.get('/healthz')).to.deep.equal({ status: 200, text: 'ok\n' });
   });
@@ -185,7 +186,7 @@ describe('tlv sweep', function () {
   it('lets go the volumes that nobody wants of a node that is gone, and says where their data is', async () => {
     await isGone(`${VOLUMES}/terminating`);
     await isGone(`${VOLUMES}/unwanted`);
-    await isGone(`${VOLUMES}/disk`);
+    await isGone(`${VOLUMES}/deleted-disk`);
     const events = await waitFor('an Event', async () => {
       const all = await eventsOf('unwanted');
       return all.length > 0 && all;
@@ -210,12 +211,13 @@ describe('tlv sweep', function () {
 
   it('leaves alone what is wanted, offered, kept, or of an agent that lives', async () => {
     await sleep(DELAY_SECONDS * 1000);
-    expect(await Promise.all(['offer', 'kept', 'of-live'].map(phase))).to.deep.equal([
+    expect(await Promise.all(['offer', 'kept', 'disk', 'of-live'].map(phase))).to.deep.equal([
       'Available',
       'Released',
       'Released',
+      'Released',
     ]);
-    for (const name of ['offer', 'kept', 'of-live']) {
+    for (const name of ['offer', 'kept', 'disk', 'of-live']) {
       expect((await volume(name)).metadata).not.to.have.property('deletionTimestamp');
     }
     expect(await chosenFor('of-live')).to.equal('live');
@@ -247,7 +249,8 @@ describe('tlv sweep', function () {
     expect(await second.metric('tlv_sweep_leader')).to.equal(0);
 
     await first!.stop('SIGKILL');
-    await waitFor('the second to lead', async () => (await second.metric('tlv_sweep_leader')) === 1);
+    const leads = async () => (await second.metric('tlv_sweep_leader')) === 1;
+    await waitFor('the second to lead', leads, { timeoutMs: 90_000 });
     await apply(claimObject('late', 'gone'));
     await waitFor('the claim to be free', async () => (await chosenFor('late')) === undefined);
   });

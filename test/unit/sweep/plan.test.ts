@@ -82,6 +82,22 @@ describe('sweep plan', () => {
       [],
     ],
     [
+      'a Released one of a disk that was discovered, which may come back with its data and nothing else',
+      { volumes: [volumeOf('n', { metadata: { annotations: { 'local.tars.io/discovered': 'true' } } })] },
+      [],
+    ],
+    [
+      'a Terminating one of such a disk',
+      {
+        volumes: [
+          volumeOf('n', {
+            metadata: { annotations: { 'local.tars.io/discovered': 'true' }, deletionTimestamp: 'now' },
+          }),
+        ],
+      },
+      ['let-go-volume volume-n'],
+    ],
+    [
       'a Bound one, whose claim is told',
       { volumes: [volumeOf('n', { spec: { claimRef: CLAIM }, phase: 'Bound' })] },
       ['tell-claim volume-n'],

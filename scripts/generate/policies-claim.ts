@@ -11,7 +11,7 @@ import type { ClassWay, Settings } from '../../src/tars/settings.ts';
 import type { Claim } from '../../src/tars/shapes.ts';
 import { ANNOTATION, LABEL, OURS, STORAGE_CLASS } from '../../src/tars/vocabulary.ts';
 import type { RuleCode } from '../../src/validate/catalogue.ts';
-import { checkClaim, checkVolumeName } from '../../src/validate/claim-rules.ts';
+import { checkClaim, checkGeneratedName, checkVolumeName } from '../../src/validate/claim-rules.ts';
 import { entry, field, fits, list, text } from './policies-cel.ts';
 import { checkItems, type Check, type Said } from './policies-check.ts';
 import { OTHER, VALUE, type Substitutions } from './policies-words.ts';
@@ -76,7 +76,7 @@ function saidOf({ message, sample, way }: ClaimRule, path: Path, settings: Setti
     ? { ...settings, classes: new Map([[STORAGE_CLASS, { way, sizeEnforced: false }]]) }
     : settings;
   const claim = { ...sample, spec: { storageClassName: STORAGE_CLASS, ...sample.spec } };
-  return [...checkClaim(claim, path, adjusted), ...checkVolumeName(claim, path, adjusted)];
+  return [checkClaim, checkVolumeName, checkGeneratedName].flatMap((check) => check(claim, path, adjusted));
 }
 
 function claimRules(settings: Settings): ClaimRule[] {
@@ -234,11 +234,12 @@ function annotationRules(settings: Settings): ClaimRule[] {
   ];
 }
 
-/** What the webhook says nothing of, because it fills it in: who sees it missing was not helped by the webhook. */
+/** What the webhook fills in where it can: who sees it missing was not helped by the webhook. */
 function halfMadeRules(settings: Settings): ClaimRule[] {
   const perNode = isOfClassOf('per-node', settings);
   const discovery = isOfClassOf('discovery', settings);
   const labels = list(Object.values(LABEL));
+  const generateName = (claim: string) => field(claim, 'metadata.generateName', "''");
   const missing = (claim: string, has: string) => `${labels}.filter(k, !(${has.replaceAll('$', claim)}))`;
   const hasLabel = "$.?metadata.?labels[?k].orValue('') != ''";
   const hasTerm = "$.?spec.?selector.?matchLabels[?k].orValue('') != ''";
@@ -265,16 +266,14 @@ function halfMadeRules(settings: Settings): ClaimRule[] {
     // Before the next one, which would send people to a webhook that cannot help: it is asked before there is a name.
     {
       code: 'TLV405',
-      name: 'withoutName',
+      name: 'generatedName',
       bad: (claim) =>
-        `${field(claim, 'metadata.generateName', "''")} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)} || ${lacksNamespace(claim)})`,
+        `${generateName(claim)} != '' && (${lacksLabel(claim)} || ${lacksTerm(claim)} || ${lacksNamespace(claim)})`,
+      value: generateName,
+      values: (claim) => ({ [VALUE]: generateName(claim) }),
       isCreateOnly: true,
       isObjectOnly: true,
-      sample: {},
-      message: {
-        path: ['metadata', 'name'],
-        text: 'Required value: labels, selector and directory are made of it, and generateName gives one too late; write metadata.name in its place',
-      },
+      sample: { metadata: { generateName: VALUE } },
     },
     {
       ...rule('withoutLabel', 'TLV405', lacksLabel, ['metadata', 'labels'], `the label ${VALUE} is missing:`),

@@ -37,6 +37,18 @@ export function checkVolumeName(claim: Claim, path: Path, settings: Settings): F
   return [violation('TLV406', [...path, 'spec', 'volumeName'], name, detail)];
 }
 
+/** Labels, selector and directory are made of a claim's name, and a generated one comes after they are. */
+export function checkGeneratedName(claim: Claim, path: Path, settings: Settings): Finding[] {
+  const way = servedClass(claim.spec?.storageClassName, settings)?.way;
+  const { generateName, labels } = claim.metadata ?? {};
+  if (!way || !generateName) return [];
+  const terms = way === 'discovery' ? labels : claim.spec?.selector?.matchLabels;
+  if (selectorKeys({ way }).every((key) => labels?.[key] && terms?.[key])) return [];
+  const detail =
+    'labels, selector and directory are made of the name, and a generated one comes too late for that; write metadata.name in its place';
+  return [violation('TLV405', [...path, 'metadata', 'generateName'], generateName, detail)];
+}
+
 /** One of the labels that become components of a path on the host. */
 export function checkLabelValue(key: string, value: unknown, path: Path): Finding[] {
   if (value === undefined) return [];

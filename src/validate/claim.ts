@@ -3,7 +3,7 @@ import type { Finding } from '../tars/finding.ts';
 import { claimOwner } from '../tars/ownership.ts';
 import type { Claim } from '../tars/shapes.ts';
 import { PLAIN_APP } from '../tars/vocabulary.ts';
-import { checkClaim, checkVolumeName, warnSize } from './claim-rules.ts';
+import { checkClaim, checkGeneratedName, checkVolumeName, warnSize } from './claim-rules.ts';
 import { ACCEPTED, ratchet, type Verdict } from './verdict.ts';
 
 /** The rules on a PersistentVolumeClaim; claims of other classes and claims being deleted are let through. */
@@ -12,7 +12,11 @@ export function validateClaim(claim: Claim, { settings, old }: ClaimContext): Ve
   const found = checkClaim(claim, [], settings);
   if (old) return ratchet(found, checkClaim(old, [], settings));
   return {
-    violations: [...found, ...checkVolumeName(claim, [], settings)],
+    violations: [
+      ...found,
+      ...checkVolumeName(claim, [], settings),
+      ...checkGeneratedName(claim, [], settings),
+    ],
     warnings: createWarnings(claim, settings),
   };
 }

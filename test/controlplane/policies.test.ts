@@ -274,7 +274,7 @@ describe('the policies, without the webhook', function () {
         'a claim that leaves its name to the API server',
         'PersistentVolumeClaim',
         { ...claim('data'), metadata: { generateName: 'data-' } },
-        'TLV405 metadata.name: Required value: labels, selector and directory are made of it, and generateName gives one too late; write metadata.name in its place',
+        'TLV405 metadata.generateName: Invalid value: "data-": labels, selector and directory are made of the name, and a generated one comes too late for that; write metadata.name in its place',
       ],
       [
         'on the host network, with a TServer required',

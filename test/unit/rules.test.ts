@@ -54,6 +54,7 @@ const ofTemplate = (spec: ClaimSpec, metadata: Metadata = {}, settings: Settings
 const ofClaim = (spec: ClaimSpec, metadata: Metadata = {}, settings: Settings = DEFAULT_SETTINGS) =>
   saidOf(validateClaim(claim('data', spec, metadata), { namespace: NAMESPACE, settings }));
 
+const LABELS_OF_CLAIM = { 'tars.io/LocalVolume': 'a', 'tars.io/ServerApp': 'b', 'tars.io/ServerName': 'c' };
 const TEMPLATE = 'spec.volumeClaimTemplates[0]';
 const ID_RULE = `must be a whole number from 0 to 999999 as a string of ASCII digits without sign, space or leading zero (^(0|[1-9][0-9]{0,5})$)`;
 const MODE_RULE = `must be three octal digits from 1 to 7, with at most one leading 0, as a string (^0?[1-7]{3,3}$)`;
@@ -528,6 +529,34 @@ const ROWS: Row[] = [
     nearMiss: () => [
       ...ofClaim({}, { labels: { 'tars.io/LocalVolume': 'a..b_C-9', 'tars.io/ServerName': 'v1.2' } }),
       ...ofClaim({ storageClassName: 'nfs' }, { labels: { 'tars.io/LocalVolume': '..' } }),
+    ],
+  },
+  {
+    name: 'a claim that leaves its name to the API server',
+    said: () => [
+      ...ofClaim({}, { name: '', generateName: 'data-' }),
+      ...ofClaim({}, { generateName: 'data-', labels: LABELS_OF_CLAIM }),
+      ...ofClaim({ selector: { matchLabels: LABELS_OF_CLAIM } }, { generateName: 'data-' }),
+    ],
+    expected: Array.from(
+      { length: 3 },
+      () =>
+        'TLV405 metadata.generateName: Invalid value: "data-": labels, selector and directory are made of the name, and a generated one comes too late for that; write metadata.name in its place',
+    ),
+    nearMiss: () => [
+      ...ofClaim(
+        { selector: { matchLabels: LABELS_OF_CLAIM } },
+        { generateName: 'data-', labels: LABELS_OF_CLAIM },
+      ),
+      ...ofClaim({ storageClassName: 'nfs' }, { generateName: 'data-' }),
+      ...ofClaim({}, { generateName: '' }),
+      ...saidOf(
+        validateClaim(claim('data', {}, { generateName: 'data-' }), {
+          namespace: NAMESPACE,
+          settings: DEFAULT_SETTINGS,
+          old: claim('data', {}, { generateName: 'data-' }),
+        }),
+      ),
     ],
   },
   {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { messageOf } from '../tars/message-of.ts';
 import type { VolumePath } from '../tars/host-path.ts';
@@ -110,9 +111,13 @@ export class Ledger {
     });
   }
 
-  /** Forgets the path; one that has no entry is no fault. */
-  async remove(path: VolumePath): Promise<void> {
+  /**
+   * Forgets the path; one that has no entry is no fault.
+   * @param only - where others write beside us: what has to be there still
+   */
+  async remove(path: VolumePath, only?: LedgerEntry): Promise<void> {
     await this.#inTurn(path, async ({ state, folder, file }) => {
+      if (only && !isDeepStrictEqual(await readEntry(folder, file), only)) return;
       try {
         await folder.removeFile(file);
         await folder.sync();

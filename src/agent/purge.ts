@@ -49,16 +49,14 @@ export async function purge({ pool, path, volumes, api, tools, isTrial }: PurgeO
   if (!isTrial) await moveAway(path, backend, ledger);
 }
 
-/** Forgotten first: once the place is free, the agent may write down whose it is now, and that is to stay. */
+/**
+ * Forgotten last: what is ended half-way is known until then for what it is. Once the place is free, the agent may write
+ * down whose it is now, and that is to stay.
+ */
 async function moveAway(path: VolumePath, backend: Backend, ledger: Ledger): Promise<void> {
   const entry = ledger.get(path);
-  await ledger.remove(path);
-  try {
-    await backend.retire(path, `purged-${randomUUID()}`);
-  } catch (error) {
-    if (entry) await ledger.write(entry);
-    throw error;
-  }
+  await backend.retire(path, `purged-${randomUUID()}`);
+  if (entry) await ledger.remove(path, entry);
 }
 
 /** Undefined where what is there can go. */

@@ -14,6 +14,9 @@ const RETRY_CAP_MS = 60_000;
 /** What changes less than this, by itself, is not worth a write that every scheduler reads. */
 const SHARE = 0.1;
 
+/** What could not be published, by class. */
+type Failures = ReadonlyMap<string, Error>;
+
 export interface CapacityOptions {
   readonly writer: Pick<ApiWriter, 'create' | 'patch' | 'remove'>;
   readonly namespace: string;
@@ -42,7 +45,9 @@ export class Capacity {
   readonly #published = new Map<string, number>();
   #isPublishing = false;
   /** Settled by the next attempt. */
-  #asked: PromiseWithResolvers<void> | undefined;
+  #asked: PromiseWithResolvers<Failures> | undefined;
+  /** Aborted by whoever asks. */
+  #resting = new AbortController();
 
   constructor(options: CapacityOptions) {
     this.#options = options;
@@ -61,13 +66,15 @@ export class Capacity {
   /**
    * Publishes what there is now; calls that come together are one. Who waits learns when it fails, and need not try
    * again: that goes on until it works. Who does not wait need not care.
+   * @param storageClass - the only one whose failure is one for the caller
    */
-  publish(): Promise<void> {
-    this.#asked ??= Promise.withResolvers<void>();
-    const { promise } = this.#asked;
-    promise.catch(() => undefined);
+  publish(storageClass?: string): Promise<void> {
+    this.#asked ??= Promise.withResolvers();
+    const published = succeeded(this.#asked.promise, storageClass);
+    published.catch(() => undefined);
+    this.#resting.abort();
     if (!this.#isPublishing) void this.#run();
-    return promise;
+    return published;
   }
 
   /** As if nothing had been published: somebody may have deleted it. */
@@ -78,46 +85,52 @@ export class Capacity {
 
   stop(): void {
     this.#stopped.abort(new Error('stopped'));
+    this.#resting.abort();
   }
 
   async #run(): Promise<void> {
-    const { clock, logger } = this.#options;
     const { signal } = this.#stopped;
     this.#isPublishing = true;
     let isDue = true;
     while (!signal.aborted && (isDue || this.#asked)) {
       const asked = this.#asked;
       this.#asked = undefined;
-      try {
-        await this.#publishAll();
-        isDue = false;
-        this.#backoff.reset();
-        asked?.resolve();
-      } catch (thrown) {
-        const error = asError(thrown);
-        asked?.reject(error);
-        if (signal.aborted) break;
-        logger.warn({}, `capacity could not be published: ${error.message}`);
-        const wanted = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(clock, Math.max(wanted, this.#backoff.next()), signal);
-      }
+      const failures = await this.#publishAll();
+      asked?.resolve(failures);
+      isDue = failures.size > 0;
+      if (!isDue) this.#backoff.reset();
+      else if (!signal.aborted) await this.#rest([...failures.values()]);
     }
     this.#isPublishing = false;
     if (signal.aborted) this.#asked?.reject(signal.reason);
   }
 
-  async #publishAll(): Promise<void> {
+  /** Ever longer, unless there is something new to tell: that waits no longer than after a first failure. */
+  async #rest(failures: readonly Error[]): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#stopped;
+    for (const { message } of failures) logger.warn({}, `capacity could not be published: ${message}`);
+    const wanted = failures.map((error) => (error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0));
+    const leastMs = Math.max(RETRY_MS, ...wanted);
+    const waitMs = Math.max(...wanted, this.#backoff.next());
+    await sleep(clock, Math.min(leastMs, waitMs), signal);
+    if (this.#asked || signal.aborted || waitMs <= leastMs) return;
+    this.#resting = new AbortController();
+    await sleep(clock, waitMs - leastMs, this.#resting.signal);
+  }
+
+  /** One that is refused is no reason to say nothing of the others. */
+  async #publishAll(): Promise<Failures> {
     const classes = this.#options.classes();
-    const failures: unknown[] = [];
+    const failures = new Map<string, Error>();
     for (const name of new Set([...classes, ...this.#published.keys()])) {
       try {
         await (classes.includes(name) ? this.#publishOne(name) : this.#withdraw(name));
       } catch (error) {
-        // One that is refused is no reason to say nothing of the others.
-        failures.push(error);
+        failures.set(name, asError(error));
       }
     }
-    if (failures.length > 0) throw failures[0];
+    return failures;
   }
 
   async #publishOne(storageClass: string): Promise<void> {
@@ -166,6 +179,12 @@ export class Capacity {
     const text = `${storageClass}\0${node}\0${hostname}`;
     return `t-local-volume-${createHash('sha256').update(text).digest('hex').slice(0, 20)}`;
   }
+}
+
+async function succeeded(attempt: Promise<Failures>, storageClass?: string): Promise<void> {
+  const failures = await attempt;
+  const [failure] = storageClass === undefined ? failures.values() : [failures.get(storageClass)];
+  if (failure) throw failure;
 }
 
 const pathIn = (namespace: string): string =>

@@ -17,8 +17,8 @@ export interface Hands {
   readonly room: Pick<Room, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly logger: Logger;
-  /** The scheduler has been told what there is now. */
-  readonly published: () => Promise<void>;
+  /** The scheduler has been told what there is now of a class. */
+  readonly published: (storageClass: string) => Promise<void>;
   /** There is something in the trash. */
   readonly retired: () => void;
 }
@@ -52,7 +52,7 @@ const EXECUTORS: { readonly [S in Step['do']]: Executor<S> } = {
   release: ({ volume, as }, _state, { api }) => api.release(volume, as),
   'hand-back': async ({ claim }, _state, { api, published }) => {
     // The scheduler must not choose this node again at once.
-    await published();
+    await published(claim.storageClass);
     await api.handBack(claim);
   },
   say: ({ about, reason, message }, state, hands) => tell(hands, about, reason, message, namesIn(state)),

@@ -9,8 +9,8 @@ export interface HandBackTools {
   readonly node: string;
   readonly api: Pick<AgentApi, 'handBack'>;
   readonly said: Pick<Hands, 'events' | 'logger'>;
-  /** Resolves when the scheduler has been told what there is now. */
-  readonly published: () => Promise<void>;
+  /** Resolves when the scheduler has been told what there is now of a class. */
+  readonly published: (storageClass: string) => Promise<void>;
 }
 
 /** What is asked of one path, and what leads there. */
@@ -34,7 +34,7 @@ export async function handBack(
     if (claim.way !== 'on-demand' || claim.selectedNode !== node || claim.isDeleting) continue;
     if (claim.volumeName !== undefined || served.has(claim.uid)) continue;
     // The scheduler must not choose this node again at once.
-    await published();
+    await published(claim.storageClass);
     await api.handBack(claim);
     const message = `node ${node} ${why(claim)}; the scheduler looks for another node`;
     tell(said, aboutClaim(claim), 'ClaimHandedBack', message, { path });

@@ -44,8 +44,8 @@ export interface ReconcilerOptions {
   readonly observer?: Partial<ReconcilerObserver>;
   /** A volume has come or gone. */
   readonly spaceChanged: () => void;
-  /** Resolves when the scheduler has been told what there is now. */
-  readonly published: () => Promise<void>;
+  /** Resolves when the scheduler has been told what there is now of a class. */
+  readonly published: (storageClass: string) => Promise<void>;
 }
 
 /** A watch that takes longer is broken, and a list comes. */

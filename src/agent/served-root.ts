@@ -149,7 +149,7 @@ export class ServedRoot {
     const { root } = this;
     const { identity, node, roots, capacity, api, events, queue, clock } = this.#parts;
     const { logger, offerTtlMs, observer, discovered } = this.#parts;
-    const published = (): Promise<void> => capacity.publish();
+    const published = (storageClass: string): Promise<void> => capacity.publish(storageClass);
     return new Reconciler({
       api,
       clock,

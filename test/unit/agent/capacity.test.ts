@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Capacity } from '../../../src/agent/capacity.ts';
 import { ApiStatusError } from '../../../src/cluster/faults.ts';
@@ -162,8 +163,57 @@ describe('what a node tells the scheduler of its room', () => {
     classes = ['refused', 'fast'];
     refused = 'refused';
     expect(await outcome(capacity.publish())).to.equal('quota');
+    const asked = ['refused', 'fast'].map((name) => outcome(capacity.publish(name)));
+    while (clock.pending.length === 0) await Promise.resolve();
+    clock.advance(5000);
+    expect(await Promise.all(asked)).to.deep.equal(['quota', 'done']);
     expect([...stored.values()].map((each) => each.storageClassName)).to.deep.equal(['fast']);
     capacity.stop();
+  });
+
+  describe('that is refused', () => {
+    /** It rests for that long. */
+    const rests = async (ms: number) => {
+      while (clock.pending.length === 0) await Promise.resolve();
+      expect(clock.pending).to.deep.equal([ms]);
+      clock.advance(ms);
+      await turn();
+    };
+    beforeEach(() => {
+      failure = new ApiStatusError(429, 'too many');
+      void capacity.publish();
+    });
+    afterEach(() => capacity.stop());
+
+    it('is tried ever more rarely, as others may have met the same', async () => {
+      for (const ms of [5000, 10_000]) await rests(ms);
+      // Ten seconds, and what is left of the whole.
+      for (const ms of [10_000, 10_000, 10_000, 20_000, 10_000, 20_000]) await rests(ms);
+      failure = undefined;
+      await rests(10_000);
+      await rests(20_000);
+      expect(calls).to.deep.equal(['create 1000Mi']);
+      failure = new ApiStatusError(429, 'too many');
+      free = 1;
+      void capacity.publish();
+      await rests(5000);
+    });
+
+    it('is tried sooner where there is something new to tell', async () => {
+      for (const ms of [5000, 10_000, 10_000, 10_000, 10_000]) await rests(ms);
+      failure = undefined;
+      free = 7 * MI;
+      await capacity.publish();
+      expect(calls).to.deep.equal(['create 7Mi']);
+    });
+
+    it('is tried no sooner than that where everybody asks all the time', async () => {
+      for (const ms of [5000, 10_000]) await rests(ms);
+      void capacity.publish();
+      await rests(10_000);
+      void capacity.publish();
+      await rests(10_000);
+    });
   });
 
   it('keeps nobody waiting when it is stopped', async () => {

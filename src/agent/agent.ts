@@ -73,6 +73,8 @@ export class Agent {
   readonly #queue: WorkQueue;
   #running: Running | undefined;
   #lookUps: Promise<void> | undefined;
+  /** The roots whose orphans are being looked for. */
+  readonly #counting = new Set<string>();
 
   constructor(options: AgentOptions) {
     const { config, node, settings, logger, observer, clock = systemClock, beforeEffect } = options;
@@ -95,6 +97,13 @@ export class Agent {
         retried: (key, error, waitMs) => {
           observer?.queue.retried?.(key, error, waitMs);
           logger.warn({ path: key, retryInMs: Math.round(waitMs) }, `${key}: ${error.message}`);
+        },
+        hangs: (key, seconds) => {
+          logger.warn(
+            { path: key },
+            `${key}: not done after ${seconds} s; other work goes on without waiting for it`,
+          );
+          for (const { health } of this.#running?.roots ?? []) health.suspect();
         },
       },
     });
@@ -187,7 +196,7 @@ export class Agent {
             `${found} claims came without the routing label: is the webhook up?`,
           );
         void running.capacity.republish();
-        for (const each of running.roots) await this.#tellOrphans(each);
+        for (const each of running.roots) void this.#tellOrphans(each);
         running.addAll();
       } catch (error) {
         if (!signal.aborted) logger.warn({}, `the periodic look-up failed: ${asError(error).message}`);
@@ -196,14 +205,18 @@ export class Agent {
     }
   }
 
-  /** A root that is just being lost is no matter to the others. */
+  /** A root that is just being lost, or whose disk does not answer, is no matter to the others. */
   async #tellOrphans(served: ServedRoot): Promise<void> {
     const { logger, observer } = this.#options;
     const { root } = served;
+    if (this.#counting.has(root)) return;
+    this.#counting.add(root);
     try {
       observer?.orphans(await served.orphans(), root);
     } catch (error) {
       logger.warn({ root }, `orphans at ${root} cannot be looked for: ${asError(error).message}`);
+    } finally {
+      this.#counting.delete(root);
     }
   }
 }

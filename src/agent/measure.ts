@@ -1,8 +1,13 @@
+import { type Clock, sleep } from '../cluster/clock.ts';
 import type { VolumePath } from '../tars/host-path.ts';
 import type { Source, Space } from './backends/backend.ts';
 import type { Backends } from './backends/backends.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { PLAIN, sourceNameOf, type Storage } from './storage.ts';
+
+/** What is on another disk than the pool is not waited for longer than that: it may never answer. */
+const PATIENCE_MS = 30_000;
+const POOL = sourceNameOf(PLAIN);
 
 /** What a source has, and what volumes have taken of it. */
 export interface Measurement {
@@ -11,40 +16,85 @@ export interface Measurement {
   readonly taken: ReadonlyMap<VolumePath, number>;
 }
 
+export interface ToMeasure {
+  readonly backends: Backends;
+  readonly entries: readonly LedgerEntry[];
+  /** How classes want volumes to be kept, that need not have any yet. */
+  readonly wanted: readonly Storage[];
+}
+
 /**
  * Looks at every source that volumes are or may be made from; the filesystem of the pool is always one. What volumes have
  * taken is asked first: one that is written to meanwhile then counts as too large rather than too small.
- * @param wanted - how classes want volumes to be kept, that need not have any yet
- * @param failed - told of a source that cannot be measured, and is left out
  */
-export async function measure(
-  backends: Backends,
-  entries: readonly LedgerEntry[],
-  wanted: readonly Storage[],
-  failed: (source: string, error: unknown) => void,
-): Promise<Measurement[]> {
-  const kept = entries.flatMap(({ path, storage }) => (storage ? [{ path, storage }] : []));
-  const storages = [PLAIN, ...wanted, ...kept.map(({ storage }) => storage)];
-  const measurements: Measurement[] = [];
-  for (const [source, sharing] of Map.groupBy(storages, sourceNameOf)) {
+export class Measuring {
+  readonly #clock: Clock;
+  /** Of other sources: one that hangs is not asked again until it has answered. */
+  readonly #underWay = new Map<string, Promise<Measurement>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The filesystem that the pool is on; how long that may take is for the caller to say. */
+  pool(what: ToMeasure): Promise<Measurement> {
+    return measureOne(POOL, what);
+  }
+
+  /** @param failed - told of a source that cannot be measured, and is left out */
+  async others(
+    what: ToMeasure,
+    failed: (source: string, error: unknown) => void,
+  ): Promise<readonly Measurement[]> {
+    const sources = new Set(
+      [...what.wanted, ...keptOf(what).map(({ storage }) => storage)].map(sourceNameOf),
+    );
+    sources.delete(POOL);
+    const measurements = [...sources].map(async (source) => {
+      try {
+        return await this.#inTime(this.#begin(source, what));
+      } catch (error) {
+        failed(source, error);
+        return [];
+      }
+    });
+    return (await Promise.all(measurements)).flat();
+  }
+
+  #begin(source: string, what: ToMeasure): Promise<Measurement> {
+    const begun = this.#underWay.get(source);
+    if (begun) return begun;
+    const work = measureOne(source, what).finally(() => this.#underWay.delete(source));
+    this.#underWay.set(source, work);
+    return work;
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const patience = sleep(this.#clock, PATIENCE_MS, done.signal).then((): never => {
+      throw new Error(`no answer within ${PATIENCE_MS / 1000} s`);
+    });
     try {
-      const own = kept.filter(({ storage }) => sourceNameOf(storage) === source);
-      measurements.push(await measureOne(source, sharing, own, backends));
-    } catch (error) {
-      // Without its filesystem there is no pool.
-      if (source === sourceNameOf(PLAIN)) throw error;
-      failed(source, error);
+      return await Promise.race([work, patience]);
+    } finally {
+      done.abort();
     }
   }
-  return measurements;
 }
 
-async function measureOne(
-  source: string,
-  sharing: readonly Storage[],
-  kept: readonly { readonly path: VolumePath; readonly storage: Storage }[],
-  backends: Backends,
-): Promise<Measurement> {
+interface Kept {
+  readonly path: VolumePath;
+  readonly storage: Storage;
+}
+
+const keptOf = ({ entries }: ToMeasure): Kept[] =>
+  entries.flatMap(({ path, storage }) => (storage ? [{ path, storage }] : []));
+
+async function measureOne(source: string, what: ToMeasure): Promise<Measurement> {
+  const { backends, wanted } = what;
+  const isHere = (storage: Storage): boolean => sourceNameOf(storage) === source;
+  const kept = keptOf(what).filter(({ storage }) => isHere(storage));
+  const sharing = [PLAIN, ...wanted, ...kept.map(({ storage }) => storage)].filter(isHere);
   const taken = new Map<VolumePath, number>();
   let shared: Source | undefined;
   for (const [name, same] of Map.groupBy(sharing, ({ backend }) => backend)) {

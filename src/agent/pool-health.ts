@@ -4,7 +4,7 @@ import type { Logger } from '../cluster/observer.ts';
 import type { Kit, Space } from './backends/backend.ts';
 import { Backends } from './backends/backends.ts';
 import { Ledger } from './ledger.ts';
-import { measure, type Measurement, NO_SPACE } from './measure.ts';
+import { type Measurement, Measuring, NO_SPACE } from './measure.ts';
 import { type DiskFault, hasCode, STATE_FOLDER } from './os/errors.ts';
 import { Pool, type PoolLook, type PoolOptions } from './pool.ts';
 import type { Reserve } from './reserve.ts';
@@ -82,9 +82,12 @@ export class PoolHealth {
   #answered = new AbortController();
   /** What there was until the disk did not answer any more. */
   #silenced: HealthyPool | undefined;
+  #isSuspected = false;
+  readonly #measuring: Measuring;
 
   constructor(options: PoolHealthOptions) {
     this.#options = options;
+    this.#measuring = new Measuring(options.clock);
   }
 
   get pool(): HealthyPool | undefined {
@@ -102,17 +105,26 @@ export class PoolHealth {
     this.#loop ??= this.#run();
   }
 
+  /** A look that is under way is not waited for: it may hang. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('stopped'));
+    this.#answered.abort();
     await this.#loop;
   }
 
   /** An operation has met this. A full disk is still there: data can be taken from it, which is what mends it. */
   report(fault: DiskFault): void {
+    // Whatever else was begun before the silence still needs what it was begun with.
+    if (this.#silenced) return this.#silence(this.#silenced, fault.message);
     if (this.#pool === undefined || !OF_A_FULL_DISK.includes(fault.code)) return this.#lost(fault.message);
     this.#fullUntil = this.#options.clock.now() + FULL_MS;
     this.#pool.room.fill(POOL);
     this.#options.changed('space');
+  }
+
+  /** Something takes very long: what the next look reads may come from memory, so it writes, too. */
+  suspect(): void {
+    this.#isSuspected = true;
   }
 
   /** Looks now; one look at a time. Returns when it is known how the disk is, be it that it does not answer. */
@@ -129,10 +141,15 @@ export class PoolHealth {
     const { root, clock } = this.#options;
     const { signal: answered } = this.#answered;
     await sleep(clock, SILENT_MS, answered);
+    if (this.#stopped.signal.aborted) return;
     if (answered.aborted) return look;
-    const silenced = this.#pool ?? this.#silenced;
-    this.#lost(`the disk at ${root} does not answer: it has failed, or is out of reach`);
-    this.#silenced = silenced;
+    const why = `the disk at ${root} does not answer: it has failed, or is out of reach`;
+    this.#silence(this.#pool ?? this.#silenced, why);
+  }
+
+  #silence(pool: HealthyPool | undefined, why: string): void {
+    this.#lost(why);
+    this.#silenced = pool;
   }
 
   async #run(): Promise<void> {
@@ -194,9 +211,13 @@ export class PoolHealth {
     const silenced = this.#silenced?.id === id ? this.#silenced : undefined;
     const known = this.#pool ?? silenced;
     const parts = known ?? (await this.#open(id));
+    if (!this.#pool || this.#isSuspected) await probe(parts.pool);
+    this.#isSuspected = false;
+    const toMeasure = { backends: parts.backends, entries: parts.ledger.all(), wanted: wanted() };
+    const ofPool = await this.#measuring.pool(toMeasure);
     // What else is measured has nothing to do with this disk.
     this.#answered.abort();
-    const measurements = await measure(parts.backends, parts.ledger.all(), wanted(), (source, error) =>
+    const ofOthers = await this.#measuring.others(toMeasure, (source, error) =>
       logger.warn({ source }, `nothing is promised of ${source}: ${asError(error).message}`),
     );
     this.#stopped.signal.throwIfAborted();
@@ -204,7 +225,7 @@ export class PoolHealth {
     if (known && known !== this.#pool && known !== this.#silenced) return;
     const isNews = this.#pool === undefined;
     this.#silenced = undefined;
-    this.#pool = { ...parts, ...this.#take(measurements, parts.room) };
+    this.#pool = { ...parts, ...this.#take([ofPool, ...ofOthers], parts.room) };
     if (isNews) logger.info({ root, pool: id }, `the pool ${id} is there`);
     changed(isNews ? 'health' : 'space');
   }
@@ -213,8 +234,6 @@ export class PoolHealth {
     const { root, pool: options, kit } = this.#options;
     const pool = new Pool(root, id, options);
     const ledger = await Ledger.open(pool);
-    await probe(pool);
-    this.#answered.abort();
     const backends = await Backends.open({ ...kit, pool });
     return { id, pool, ledger, backends, room: new Room(ledger) };
   }

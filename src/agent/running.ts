@@ -1,6 +1,6 @@
 import type { ApiReader } from '../cluster/api-reader.ts';
 import type { ApiWriter } from '../cluster/api-writer.ts';
-import type { Clock } from '../cluster/clock.ts';
+import { type Clock, sleep } from '../cluster/clock.ts';
 import type { EventRecorder } from '../cluster/event-recorder.ts';
 import { Heartbeat } from '../cluster/lease.ts';
 import type { WorkQueue } from '../cluster/work-queue.ts';
@@ -29,6 +29,9 @@ export interface Parts extends Omit<AgentOptions, 'root' | 'otherRoots'> {
   readonly events: EventRecorder;
   readonly queue: WorkQueue;
 }
+
+/** For how long at most a root's first look holds up the others: its disk may never answer. */
+const FIRST_LOOK_MS = 10_000;
 
 /** What an agent is made of once it knows its node: one of each for the node, and its roots. */
 export class Running {
@@ -89,7 +92,8 @@ export class Running {
   async start(): Promise<void> {
     this.caches.start();
     await this.caches.synced();
-    for (const { health } of this.roots) await health.start();
+    // In their order: of two roots on one filesystem, the first one has its room.
+    for (const { health } of this.roots) await this.#firstLook(health);
     this.#heartbeat.start();
     this.discovery?.start();
     // Who cannot tell of its room serves the volumes that it has.
@@ -112,6 +116,12 @@ export class Running {
     if (other) return other.reconcile(key);
     await this.#refuseRootless(key);
     await this.#first.reconcile(key);
+  }
+
+  async #firstLook(health: PoolHealth): Promise<void> {
+    const looked = new AbortController();
+    const started = health.start().finally(() => looked.abort());
+    await Promise.race([started, sleep(this.#parts.clock, FIRST_LOOK_MS, looked.signal)]);
   }
 
   #serve(root: string, index: number): ServedRoot {
@@ -151,7 +161,7 @@ export class Running {
     const path = asVolumePath(key);
     if (path === undefined) return;
     const { node, roots, api, events, logger } = this.#parts;
-    const published = (): Promise<void> => this.capacity.publish();
+    const published = (storageClass: string): Promise<void> => this.capacity.publish(storageClass);
     const said = { events, logger };
     await refuseRootless(path, { caches: this.caches, roots, node, api, said, published });
   }

@@ -9,6 +9,8 @@ export interface WorkQueueObserver {
   worked(key: string, seconds: number, outcome: 'done' | 'failed'): void;
   /** The handler has thrown; the key comes again after so long. */
   retried(key: string, error: Error, waitMs: number): void;
+  /** The handler has taken so long that others do not wait for it any more. */
+  hangs(key: string, seconds: number): void;
 }
 
 export interface WorkQueueOptions {
@@ -34,6 +36,8 @@ interface Work {
   again: boolean;
   /** It takes no worker's place any more. */
   hangs: boolean;
+  /** Settled when it is done, or hangs. */
+  readonly over: PromiseWithResolvers<void>;
 }
 
 interface Later {
@@ -48,7 +52,7 @@ interface Later {
  *   once more, so that work on it begins after the last time it was added.
  * - Nothing added is lost but by stop(): a handler that throws gets the key again, after a back-off of its own that
  *   its success ends, and no sooner than the API server asked for.
- * - A handler that hangs keeps its key and no other: after a while another worker takes its place.
+ * - A handler that hangs keeps its key and no other: after a while another worker takes its place, and no end waits for it.
  * - Adding a key makes it due now, whatever it was waiting for; of two delays the earlier one holds.
  */
 export class WorkQueue {
@@ -58,7 +62,6 @@ export class WorkQueue {
   readonly #underWay = new Map<string, Work>();
   readonly #failing = new Map<string, Backoff>();
   readonly #idle = new Set<() => void>();
-  readonly #running = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
   readonly #options: WorkQueueOptions;
   readonly #observer: Partial<WorkQueueObserver>;
@@ -106,13 +109,13 @@ export class WorkQueue {
     this.#dispatch();
   }
 
-  /** Begins nothing any more, and returns when nothing is under way. */
+  /** Begins nothing any more, and returns when nothing is under way but what hangs. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('stopped'));
     for (const { cancel } of this.#later.values()) cancel();
     this.#later.clear();
     this.#due.clear();
-    await Promise.all(this.#running);
+    await Promise.all([...this.#underWay.values()].map(({ over }) => over.promise));
     this.#tellIdle();
   }
 
@@ -135,17 +138,18 @@ export class WorkQueue {
       if (this.#busy >= workers) return;
       this.#due.delete(key);
       this.#observer.depth?.(this.size);
-      const work = this.#work(key, this.#handler).finally(() => this.#running.delete(work));
-      this.#running.add(work);
+      void this.#work(key, this.#handler);
     }
   }
 
   async #work(key: string, handler: Handler): Promise<void> {
     const startedAt = this.#clock.now();
-    const work: Work = { again: false, hangs: false };
+    const work: Work = { again: false, hangs: false, over: Promise.withResolvers() };
     this.#underWay.set(key, work);
     const cancel = this.#clock.after(PATIENCE_MS, () => {
       work.hangs = true;
+      work.over.resolve();
+      this.#observer.hangs?.(key, PATIENCE_MS / 1000);
       this.#dispatch();
     });
     let failure: Error | undefined;
@@ -164,6 +168,7 @@ export class WorkQueue {
     if (again) this.add(key);
     this.#dispatch();
     this.#tellIdle();
+    work.over.resolve();
   }
 
   #retry(key: string, error: Error, again: boolean): void {

@@ -1,3 +1,3 @@
 import { testInside } from './inside.ts';
 
-await testInside('backend-lvm.test.ts');
+await testInside('backend-lvm.test.ts', 'stalled-disk.test.ts');

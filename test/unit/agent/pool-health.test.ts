@@ -1,6 +1,7 @@
-import { renameSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { DiskFault } from '../../../src/agent/os/errors.ts';
 import { Tools } from '../../../src/agent/os/tools.ts';
 import { PoolHealth } from '../../../src/agent/pool-health.ts';
 import { Reserve } from '../../../src/agent/reserve.ts';
@@ -109,6 +110,55 @@ describe('the health of a pool', () => {
       await rest(1);
       await isTold('found', 'lost', 'lost', 'found');
     });
+  });
+
+  it('does not keep its end waiting where a disk does not answer', async () => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    objection = promise;
+    await rest(3);
+    await isWaitedFor(SILENCE_MS);
+    await health.stop();
+    expect(clock.pending).to.deep.equal([]);
+    resolve(undefined);
+    await isTold('found');
+  });
+
+  describe('that something hangs on', () => {
+    /** In the place of the file that is written and removed again to see whether that can be done. */
+    const obstacle = () => world.at('.tlv', 'probe', 'obstacle');
+
+    it('is read, and not written to, while nobody suspects it', async () => {
+      mkdirSync(obstacle(), { recursive: true });
+      await rest(3);
+      await isTold('found', 'looked at');
+    });
+
+    it('is written to at the next look, which a disk that only remembers does not pass', async () => {
+      mkdirSync(obstacle(), { recursive: true });
+      health.suspect();
+      await rest(3);
+      await isTold('found', 'lost');
+      expect(health.why).to.include('probe');
+      rmSync(obstacle(), { recursive: true });
+      rmSync(world.at('.tlv', 'probe'), { recursive: true });
+      await rest(1);
+      await isTold('found', 'lost', 'found');
+    });
+  });
+
+  it('keeps what others go on with, whatever they meet while a disk does not answer', async () => {
+    const { ledger } = health.pool!;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    objection = promise;
+    await rest(3);
+    await isWaitedFor(SILENCE_MS);
+    clock.advance(SILENCE_MS);
+    await isTold('found', 'lost');
+    health.report(new DiskFault('EIO', world.root, 'write: EIO'));
+    await isTold('found', 'lost', 'lost');
+    resolve(undefined);
+    await isTold('found', 'lost', 'lost', 'found');
+    expect(health.pool!.ledger).to.equal(ledger);
   });
 
   it('is as it was when a disk answers after all, so that what was begun there goes on with its ledger', async () => {

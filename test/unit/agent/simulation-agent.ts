@@ -3,7 +3,7 @@ import { CLAIM_KEY, pathBelow, VOLUME_KEY } from '../../../src/agent/caches.ts';
 import { type ClaimView, readClaimView } from '../../../src/agent/claim-view.ts';
 import { PathIndex } from '../../../src/agent/path-index.ts';
 import type { PoolHealth } from '../../../src/agent/pool-health.ts';
-import { measure } from '../../../src/agent/measure.ts';
+import { Measuring } from '../../../src/agent/measure.ts';
 import { Room } from '../../../src/agent/room.ts';
 import { Reconciler } from '../../../src/agent/reconciler.ts';
 import type { ClassView } from '../../../src/agent/class-view.ts';
@@ -87,6 +87,8 @@ export class SimAgent {
   readonly room: Room;
   readonly #backends: SimBackends;
   readonly #ledger: SimLedger;
+  /** Whatever is asked here answers. */
+  readonly #measuring = new Measuring({ now: () => 0, after: () => () => {} });
   readonly #reconciler: Reconciler;
   #isLookDue = true;
   #hasNotLooked = true;
@@ -182,7 +184,8 @@ export class SimAgent {
     const failed = (_source: string, error: unknown): never => {
       throw error;
     };
-    const seen = await measure(this.#backends as unknown as Backends, this.#ledger.all(), wanted, failed);
+    const what = { backends: this.#backends as unknown as Backends, entries: this.#ledger.all(), wanted };
+    const seen = [await this.#measuring.pool(what), ...(await this.#measuring.others(what, failed))];
     this.room.look(seen.map(({ source, space, taken }) => ({ source, freeBytes: space.freeBytes, taken })));
     this.#world.looked();
   }

@@ -23,6 +23,7 @@ class Bench {
       observer: {
         worked: (key, seconds, outcome) => void this.told.push(`${key} ${outcome} ${seconds} s`),
         retried: (key, error, waitMs) => void this.told.push(`${key} ${error.message} ${waitMs} ms`),
+        hangs: (key, seconds) => void this.told.push(`${key} hangs after ${seconds} s`),
       },
       ...options,
     });
@@ -175,6 +176,7 @@ describe('work queue', () => {
     expect(bench.begun).to.deep.equal(['a']);
     bench.clock.advance(1);
     expect(bench.begun).to.deep.equal(['a', 'b']);
+    expect(bench.told).to.deep.equal(['a hangs after 150 s']);
     bench.queue.add('a');
     await bench.end('b');
     expect(bench.begun).to.deep.equal(['a', 'b', 'c']);
@@ -182,6 +184,22 @@ describe('work queue', () => {
     expect(bench.begun).to.deep.equal(['a', 'b', 'c']);
     await bench.end('a');
     expect(bench.begun).to.deep.equal(['a', 'b', 'c', 'a']);
+  });
+
+  it('waits at its end for whoever works, and not for whoever hangs', async () => {
+    const bench = new Bench({ workers: 1 });
+    bench.start();
+    for (const key of ['a', 'b']) bench.queue.add(key);
+    bench.clock.advance(PATIENCE_MS);
+    let isStopped = false;
+    const stopped = bench.queue.stop().then(() => (isStopped = true));
+    await turn();
+    expect(isStopped).to.equal(false);
+    await bench.end('b');
+    await stopped;
+    // What hangs may end after all, and is nobody's business any more.
+    await bench.end('a', new Error('late'));
+    expect(bench.begun).to.deep.equal(['a', 'b']);
   });
 
   it('tells the handler that it is being stopped', async () => {

@@ -36,7 +36,8 @@ const within =
     quantile(claimMs, share) / 1000;
 
 /** The smallest number of nodes is what the others are set in proportion to. */
-export function growthCharts(stages: readonly Stage[], claims: number): Chart[] {
+export function growthCharts(measured: readonly Stage[], claims: number): Chart[] {
+  const stages = measured.toSorted((a, b) => a.nodes - b.nodes);
   const ofClaims = (
     title: string,
     unit: string,

@@ -51,7 +51,7 @@ const NO_CAPACITIES = [
 ];
 
 describe('capacity', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   this.slow(10_000);
   let served: Served;
 

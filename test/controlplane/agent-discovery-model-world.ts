@@ -19,7 +19,7 @@ const TIMES = 20;
 const EVERY_MS = 100;
 /** Longer than from one look of the agent to the next. */
 const CALM_MS = 700;
-const PATIENCE_MS = { search: 30_000, shrinking: 15_000 };
+const PATIENCE_MS = { search: 60_000, shrinking: 15_000 };
 const MERGE = 'application/merge-patch+json';
 
 /** A cluster with one node, and the disks of it, that sequences of commands are done to, one after another. */

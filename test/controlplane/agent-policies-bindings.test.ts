@@ -51,7 +51,7 @@ function user(name: string, labels: object): { claim: object; pod: object } {
 }
 
 describe('the policy on bindings', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   this.slow(3000);
   let cluster: AgentCluster;
   let agent: Agent;

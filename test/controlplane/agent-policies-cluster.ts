@@ -111,10 +111,9 @@ export class AgentCluster {
    */
   async #inForce(): Promise<void> {
     await this.apply(LAST, LAST_BINDING);
-    await waitFor('the policies to be in force', async () => {
-      const { status } = await this.plane.api('POST', `${CONFIG_MAPS}?dryRun=All`, CONFIG_MAP);
-      return status === 403;
-    });
+    const isRefused = async () =>
+      (await this.plane.api('POST', `${CONFIG_MAPS}?dryRun=All`, CONFIG_MAP)).status === 403;
+    await waitFor('the policies to be in force', isRefused, { timeoutMs: 90_000 });
     await this.kubectl('delete', `${LAST_BINDING.kind},${LAST.kind}`, LAST.metadata.name);
   }
 

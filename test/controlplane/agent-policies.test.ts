@@ -34,7 +34,7 @@ interface StoredPolicy {
 const NAMED = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-2'] }] };
 
 describe('the policies on agents', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   this.slow(2000);
   let cluster: AgentCluster;
   let agent: Agent;
@@ -57,11 +57,14 @@ describe('the policies on agents', function () {
 
   it('are checked without a complaint about types', async () => {
     const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
-    const policies = await waitFor('the controller to have looked at all policies', async () => {
+    const isSeen = ({ metadata, status }: StoredPolicy) => status?.observedGeneration === metadata.generation;
+    const seen = async () => {
       const { items } = (await cluster.plane.api<{ items: StoredPolicy[] }>('GET', path)).body;
-      const isSeen = ({ metadata, status }: StoredPolicy) =>
-        status?.observedGeneration === metadata.generation;
       return items.every(isSeen) && items;
+    };
+    // Which takes a busy machine its time.
+    const policies = await waitFor('the controller to have looked at all of them', seen, {
+      timeoutMs: 150_000,
     });
     expect(policies).to.have.length(9);
     for (const { metadata, status } of policies) {

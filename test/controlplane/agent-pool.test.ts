@@ -24,7 +24,7 @@ interface Fault {
 }
 
 describe('the disk of a node', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   this.slow(15_000);
   let served: Served;
   let root: string;

@@ -94,7 +94,10 @@ describe('agents with their own rights', function () {
     });
     await cluster.kubectl('patch', 'sc/t-storage-class', '-p', '{"allowVolumeExpansion":true}');
     const grown = { spec: { resources: { requests: { storage: '6Gi' } } } };
-    await cluster.kubectl('patch', 'pvc/data', '-p', JSON.stringify(grown));
+    // Whether a claim may grow, the API server asks its cache of the classes.
+    await waitFor('the claim to be let grow', () =>
+      cluster.kubectl('patch', 'pvc/data', '-p', JSON.stringify(grown)),
+    );
     await waitFor('claim and volume to be larger', async () => {
       const [claim, volume] = [await get(`${CLAIMS}/data`), await get(`${VOLUMES}/${spec.volumeName}`)];
       return claim.status.capacity?.storage === '6Gi' && volume.spec.capacity?.storage === '6Gi';
@@ -150,10 +153,11 @@ describe('agents with their own rights', function () {
       await waitFor('it to be bound', async () => (await get(`${CLAIMS}/on-disk`)).status.phase === 'Bound');
       writeFileSync(join(path, 'file'), 'data');
       await cluster.kubectl('delete', 'pvc/on-disk', '--timeout=20s');
-      await waitFor('it to be offered again', async () => {
+      const isOffered = async () => {
         const { items } = await get<{ items: Stored[] }>(VOLUMES);
         return items.some(({ status }) => status.phase === 'Available');
-      });
+      };
+      await waitFor('it to be offered again', isOffered, { timeoutMs: 60_000 });
       expect(contentOf(path)).to.deep.equal([]);
     });
   });

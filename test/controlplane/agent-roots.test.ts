@@ -37,7 +37,7 @@ const classOf = (name: string, provisioner: string, root: string) => ({
 });
 
 describe('an agent with two roots', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(15_000);
   let served: Served;
   let first: string;

@@ -26,7 +26,7 @@ const ADOPT = 'local.tars.io/adopt';
 const ANNOTATIONS = { 'tars.io/LocalVolumeUID': '1000', 'tars.io/LocalVolumeMode': '711' };
 
 describe('data that is already there', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   this.slow(15_000);
   let served: Served;
   let root: string;
@@ -388,6 +388,8 @@ describe('data that is already there', function () {
         parameters: { scope: 'Pod' },
         volumeBindingMode: 'WaitForFirstConsumer',
       });
+      // A claim is read once, as its class is known then.
+      await waitFor('the class', () => served.agents.agent(NODE).running?.caches.classes.has('replicas'));
       const ofReplica = `${pathOf('shop')}.0`;
       mkdirSync(join(root, ofReplica), { recursive: true });
       writeFileSync(join(root, ofReplica, 'file'), 'data of replica 0');

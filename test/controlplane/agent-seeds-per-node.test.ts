@@ -7,7 +7,7 @@ import { claimOf, podOf, Served, type Volume } from './served.ts';
 import { waitFor } from './wait.ts';
 
 /** Long enough for a pod to be bound, short enough to wait for. */
-const OFFER_TTL_MS = 5000;
+const OFFER_TTL_MS = 15_000;
 
 describe('the seeds, per node', function () {
   this.timeout(120_000);
@@ -92,10 +92,11 @@ describe('the seeds, per node', function () {
       await served.create(PODS, podOf('offered', 'offered'));
       const bound = await served.bound('offered');
       writeFileSync(`${bound.spec.local.path}/data`, 'of the one');
-      for (const node of NODES) await served.agents.stop(node);
+      await Promise.all(NODES.map((node) => served.agents.stop(node)));
       expect(await served.volumesAt(PATH)).to.have.lengthOf(5);
       await served.agents.startAll(NODES);
-      await waitFor('four to be withdrawn', async () => (await served.volumesAt(PATH)).length === 1);
+      const isAlone = async () => (await served.volumesAt(PATH)).length === 1;
+      await waitFor('four to be withdrawn', isAlone, { timeoutMs: 60_000 });
       const [left] = await served.volumesAt(PATH);
       expect(left!.metadata.uid).to.equal(bound.metadata.uid);
       for (const node of NODES) {

@@ -27,7 +27,7 @@ interface Pod {
 }
 
 describe('control plane', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let plane: ControlPlane;
 
   before('build the binaries', async function () {

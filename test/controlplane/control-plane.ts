@@ -21,6 +21,8 @@ import { waitFor } from './wait.ts';
 /** What it takes for StatefulSets to get running pods. */
 export const EVERYTHING: readonly OptionalComponent[] = ['kube-controller-manager', 'kube-scheduler', 'kwok'];
 
+const KUBECTL_MS = 180_000;
+
 export interface ControlPlaneOptions {
   /** What runs beside etcd and the API server; nothing unless told. */
   readonly components?: readonly OptionalComponent[];
@@ -40,7 +42,7 @@ export interface ControlPlaneOptions {
 interface KubectlOptions {
   readonly input?: string;
   readonly identity?: string;
-  /** A minute unless told. */
+  /** Three minutes unless told. */
   readonly timeoutMs?: number;
 }
 
@@ -134,10 +136,10 @@ export class ControlPlane {
     return this.#site.credentials.kubeconfig(identity, this.url, this.tls.ca);
   }
 
-  /** Runs the real kubectl. */
+  /** Runs the real kubectl, which waits for controllers where it is told to: longer than other programs run. */
   async kubectl(args: readonly string[], { identity, ...options }: KubectlOptions = {}): Promise<Outcome> {
     const env = { PATH: process.env['PATH'], HOME: this.directory, KUBECONFIG: this.kubeconfig(identity) };
-    return run(this.#binaries.kubectl, args, { env, ...options });
+    return run(this.#binaries.kubectl, args, { env, timeoutMs: KUBECTL_MS, ...options });
   }
 
   /** One request, as the admin unless told otherwise. Any status is an answer: look at it. */
@@ -159,10 +161,11 @@ export class ControlPlane {
   async #addNode(name: string): Promise<void> {
     const { status, body } = await this.api('POST', '/api/v1/nodes', nodeObject(name));
     if (status !== 201) throw new Error(`node ${name}: ${JSON.stringify(body)}`);
-    await waitFor(`node ${name} to be Ready`, async () => {
+    const isUp = async () => {
       const { body: node } = await this.api<NodeView>('GET', `/api/v1/nodes/${name}`);
       return isReady(node) && !(this.#components.has('kube-controller-manager') && isTaintedAsNew(node));
-    });
+    };
+    await waitFor(`node ${name} to be Ready`, isUp, { timeoutMs: 90_000 });
   }
 
   async #startAll(optional: readonly OptionalComponent[]): Promise<void> {

@@ -430,7 +430,8 @@ describe('deploy', function () {
         200,
       );
       expect((await plane.api('DELETE', `${STATEFUL_SETS}/foreign`)).status).to.equal(200);
-      expect(performance.now() - started).to.be.lessThan(2000);
+      // Of the time-outs of the webhooks, which are some seconds each, nobody waited for one.
+      expect(performance.now() - started).to.be.lessThan(6000);
     });
 
     it('a foreign one of 1 MB is compared with what it was within the budget', async () => {

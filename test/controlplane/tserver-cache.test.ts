@@ -5,7 +5,6 @@ import type { Timings } from '../../src/cluster/timings.ts';
 import { TServerCache } from '../../src/cluster/tserver-cache.ts';
 import { ROOT } from '../offline/tlv.ts';
 import { ControlPlane } from './control-plane.ts';
-import { crdsEstablished } from './crds.ts';
 import { type Fault, FaultProxy } from './fault-proxy.ts';
 import { TSERVERS } from './paths.ts';
 import { waitFor } from './wait.ts';
@@ -28,7 +27,7 @@ interface Stored {
 }
 
 describe('the TServer cache on a real API server', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let plane: ControlPlane;
   let proxy: FaultProxy;
   let cache: TServerCache;
@@ -106,7 +105,7 @@ describe('the TServer cache on a real API server', function () {
     expect(await cache.fetch('default', 'tars-log')).to.equal(undefined);
     const applied = await plane.kubectl(['apply', '-f', `${ROOT}deploy/crd`]);
     expect(applied.code, applied.stderr).to.equal(0);
-    await crdsEstablished(plane);
+    await waitFor('the resource', async () => (await plane.api('GET', TSERVERS)).status === 200);
     await create('log', 'data');
     await converges();
     expect(failures).to.deep.equal([]);

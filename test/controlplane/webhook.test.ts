@@ -274,7 +274,7 @@ describe('the webhook behind kubectl', function () {
     const many = names.split('\n').filter((line) => line.startsWith('tars-many'));
     expect(many).to.have.length(50);
     for (const line of many) expect(line).to.match(/=data$/);
-  });
+  }).timeout(600_000);
 
   it('refuses a StatefulSet that requires its TServer until that is there', async () => {
     const set = statefulSet('tars-late', { labels: { 'local.tars.io/tserver': 'required' } });
@@ -416,6 +416,8 @@ describe('the webhook behind kubectl', function () {
         )) === 'Running',
     );
     await accepted(['apply'], tserver('tars', 'grown', { mounts: [localMount('kept'), localMount('data')] }));
+    const tried = () => write(['apply', '--dry-run=server'], withReplicas(set, 2));
+    await waitFor('the webhook to know of it', async () => (await tried()).stderr.includes('without data'));
     const scaled = await write(['apply'], withReplicas(set, 2));
     expect(scaled.code, scaled.stderr).to.equal(0);
     expect(scaled.stderr).to.match(/^Warning: .*TLV901|^Warning: .*keeps the one it has, without data/m);

@@ -18,7 +18,7 @@ const VOLUMES = { data: { uid: '1000', gid: '1000', mode: '711' } };
 const FILE = 'default/tars.chart/data/file';
 
 describe('the chart on a real node', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   this.slow(60_000);
   let cluster: Cluster;
   let helm: Helm;

@@ -56,7 +56,7 @@ const ORDERS = PARTS.flatMap((first) => {
 const TIED_TO_ITS_NODE = /volume node affinity|PersistentVolume's node affinity/;
 
 describe('disruptions of real nodes', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   this.slow(60_000);
   let cluster: Cluster;
   let folder: string;

@@ -132,7 +132,8 @@ export class WorkerNode {
   /** Makes the images in an archive of this machine known to the node's container runtime. */
   async importImage(archive: string): Promise<void> {
     const enter = `nsenter --target=${this.#init} --all --wd=/ ctr --namespace=k8s.io images import - <"$1"`;
-    await succeed('sh', '-c', enter, '-', archive);
+    const { code, stderr } = await run('sh', ['-c', enter, '-', archive], { timeoutMs: 300_000 });
+    if (code !== 0) throw new Error(`${archive} could not be imported: ${stderr.trim()}`);
   }
 
   async #answers(component: NodeComponent): Promise<boolean> {

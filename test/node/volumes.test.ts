@@ -26,7 +26,7 @@ interface Summary {
 const MOUNTS = 'cat /proc/self/mountinfo';
 
 describe('volumes on a real node', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let cluster: Cluster;
   let folder: string;
 

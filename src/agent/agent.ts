@@ -53,11 +53,13 @@ const COMPONENT = 't-local-volume-agent';
 const RATE = { qps: 20, burst: 40 };
 /** More than it ever follows and lists at once: each watch has a connection for as long as it lasts. */
 const READERS_MAX = 16;
+/** At the end nobody waits longer for a disk: the kubelet gives 30 s, and Events have to be sent. */
+const HANGING_MS = 15_000;
 
 /**
  * The agent of one node: follows its claims and volumes, and brings them and its disk together.
  *
- * - It begins to work when its caches are filled and its disk was looked at, and not before.
+ * - It begins to work when its caches are filled and its disk was looked at, and not before; for one that hangs it does not wait.
  * - Everything it does goes by one queue of paths; what is periodic only adds paths to it.
  */
 export class Agent {
@@ -156,17 +158,23 @@ export class Agent {
     this.#lookUps = this.#lookUp(running);
   }
 
-  /** Ends what is under way in good order. */
+  /** Ends what is under way in good order, and sends what was said, be it that something hangs. */
   async stop(): Promise<void> {
+    const ended = new AbortController();
+    const end = this.#end().finally(() => ended.abort());
+    await Promise.race([end, sleep(systemClock, HANGING_MS, ended.signal)]);
+    await this.#events.flush();
+    this.#writer.close();
+    this.#connections.close();
+  }
+
+  async #end(): Promise<void> {
     this.#stopped.abort(new Error('stopped'));
     // Whoever waits for the scheduler to be told waits no longer.
     this.#running?.capacity.stop();
     await this.#queue.stop();
     await this.#lookUps;
     await this.#running?.stop();
-    await this.#events.flush();
-    this.#writer.close();
-    this.#connections.close();
   }
 
   #parts(identity: NodeIdentity): Parts {

@@ -115,7 +115,10 @@ export class PoolHealth {
   /** An operation has met this. A full disk is still there: data can be taken from it, which is what mends it. */
   report(fault: DiskFault): void {
     // Whatever else was begun before the silence still needs what it was begun with.
-    if (this.#silenced) return this.#silence(this.#silenced, fault.message);
+    if (this.#silenced) {
+      this.#isSuspected = true;
+      return this.#silence(this.#silenced, fault.message);
+    }
     if (this.#pool === undefined || !OF_A_FULL_DISK.includes(fault.code)) return this.#lost(fault.message);
     this.#fullUntil = this.#options.clock.now() + FULL_MS;
     this.#pool.room.fill(POOL);
@@ -222,7 +225,7 @@ export class PoolHealth {
     );
     this.#stopped.signal.throwIfAborted();
     // Reported meanwhile: whoever did so knows better.
-    if (known && known !== this.#pool && known !== this.#silenced) return;
+    if (known && known !== this.#pool && (known !== this.#silenced || this.#isSuspected)) return;
     const isNews = this.#pool === undefined;
     this.#silenced = undefined;
     this.#pool = { ...parts, ...this.#take([ofPool, ...ofOthers], parts.room) };

@@ -30,8 +30,8 @@ export interface Parts extends Omit<AgentOptions, 'root' | 'otherRoots'> {
   readonly queue: WorkQueue;
 }
 
-/** For how long at most a root's first look holds up the others: its disk may never answer. */
-const FIRST_LOOK_MS = 10_000;
+/** For how long at most a root's first look holds up the others: its disk may never answer. Longer than any other source is waited for. */
+const FIRST_LOOK_MS = 60_000;
 
 /** What an agent is made of once it knows its node: one of each for the node, and its roots. */
 export class Running {

@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { DiskFault } from '../../../src/agent/os/errors.ts';
 import { Tools } from '../../../src/agent/os/tools.ts';
@@ -120,7 +121,9 @@ describe('the health of a pool', () => {
     await health.stop();
     expect(clock.pending).to.deep.equal([]);
     resolve(undefined);
-    await isTold('found');
+    // Longer than what is left of the look takes.
+    await sleep(200);
+    expect(told).to.deep.equal(['found']);
   });
 
   describe('that something hangs on', () => {

@@ -28,7 +28,7 @@ describe('a disk that stalls', () => {
 
   const system = (file: string, ...argv: readonly string[]): string =>
     execFileSync(file, argv, { encoding: 'utf8', env, stdio: 'pipe' }).trim();
-  const mapper = (...argv: readonly string[]): string => system('dmsetup', '--noudevsync', ...argv);
+  const mapper = (...argv: readonly string[]): string => system('dmsetup', '--noudevrules', '--noudevsync', ...argv);
   const stall = () => mapper('suspend', '--nolockfs', '--noflush', DEVICE);
   const resume = () => mapper('resume', DEVICE);
 
@@ -41,6 +41,7 @@ describe('a disk that stalls', () => {
     loop = system('losetup', '--find', '--show', image);
     const sectors = system('blockdev', '--getsz', loop);
     mapper('create', DEVICE, '--table', `0 ${sectors} linear ${loop} 0`);
+    mapper('mknodes', DEVICE);
     system('mkfs.ext4', '-q', `/dev/mapper/${DEVICE}`);
     world.mount(world.root, `/dev/mapper/${DEVICE}`);
     clock = new FakeClock();
@@ -61,8 +62,8 @@ describe('a disk that stalls', () => {
     await health.start();
   });
   after(async () => {
+    await health?.stop();
     resume();
-    await health.stop();
     world.unmount(world.root);
     mapper('remove', DEVICE);
     system('losetup', '--detach', loop);

@@ -210,27 +210,33 @@ export class PoolHealth {
   }
 
   async #found(id: string): Promise<void> {
-    const { root, wanted, logger, changed } = this.#options;
+    const { root, logger, changed } = this.#options;
     const silenced = this.#silenced?.id === id ? this.#silenced : undefined;
     const known = this.#pool ?? silenced;
     const parts = known ?? (await this.#open(id));
     if (!this.#pool || this.#isSuspected) await probe(parts.pool);
     this.#isSuspected = false;
-    const toMeasure = { backends: parts.backends, entries: parts.ledger.all(), wanted: wanted() };
-    const ofPool = await this.#measuring.pool(toMeasure);
-    // What else is measured has nothing to do with this disk.
-    this.#answered.abort();
-    const ofOthers = await this.#measuring.others(toMeasure, (source, error) =>
-      logger.warn({ source }, `nothing is promised of ${source}: ${asError(error).message}`),
-    );
+    const measurements = await this.#measure(parts);
     this.#stopped.signal.throwIfAborted();
     // Reported meanwhile: whoever did so knows better.
     if (known && known !== this.#pool && (known !== this.#silenced || this.#isSuspected)) return;
     const isNews = this.#pool === undefined;
     this.#silenced = undefined;
-    this.#pool = { ...parts, ...this.#take([ofPool, ...ofOthers], parts.room) };
+    this.#pool = { ...parts, ...this.#take(measurements, parts.room) };
     if (isNews) logger.info({ root, pool: id }, `the pool ${id} is there`);
     changed(isNews ? 'health' : 'space');
+  }
+
+  async #measure({ backends, ledger }: Pick<HealthyPool, 'backends' | 'ledger'>): Promise<Measurement[]> {
+    const { wanted, logger } = this.#options;
+    const what = { backends, entries: ledger.all(), wanted: wanted() };
+    const ofPool = await this.#measuring.pool(what);
+    // What else is measured has nothing to do with this disk.
+    this.#answered.abort();
+    const ofOthers = await this.#measuring.others(what, (source, error) =>
+      logger.warn({ source }, `nothing is promised of ${source}: ${asError(error).message}`),
+    );
+    return [ofPool, ...ofOthers];
   }
 
   async #open(id: string): Promise<Omit<HealthyPool, 'space' | 'reservedBytes'>> {

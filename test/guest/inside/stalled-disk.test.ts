@@ -28,7 +28,8 @@ describe('a disk that stalls', () => {
 
   const system = (file: string, ...argv: readonly string[]): string =>
     execFileSync(file, argv, { encoding: 'utf8', env, stdio: 'pipe' }).trim();
-  const mapper = (...argv: readonly string[]): string => system('dmsetup', '--noudevrules', '--noudevsync', ...argv);
+  const mapper = (...argv: readonly string[]): string =>
+    system('dmsetup', '--noudevrules', '--noudevsync', ...argv);
   const stall = () => mapper('suspend', '--nolockfs', '--noflush', DEVICE);
   const resume = () => mapper('resume', DEVICE);
 

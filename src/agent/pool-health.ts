@@ -219,12 +219,16 @@ export class PoolHealth {
     const measurements = await this.#measure(parts);
     this.#stopped.signal.throwIfAborted();
     // Reported meanwhile: whoever did so knows better.
-    if (known && known !== this.#pool && (known !== this.#silenced || this.#isSuspected)) return;
+    if (known && !this.#isStill(known)) return;
     const isNews = this.#pool === undefined;
     this.#silenced = undefined;
     this.#pool = { ...parts, ...this.#take(measurements, parts.room) };
     if (isNews) logger.info({ root, pool: id }, `the pool ${id} is there`);
     changed(isNews ? 'health' : 'space');
+  }
+
+  #isStill(known: HealthyPool): boolean {
+    return known === this.#pool || (known === this.#silenced && !this.#isSuspected);
   }
 
   async #measure({ backends, ledger }: Pick<HealthyPool, 'backends' | 'ledger'>): Promise<Measurement[]> {

@@ -105,11 +105,12 @@ export class PoolHealth {
     this.#loop ??= this.#run();
   }
 
-  /** A look that is under way is not waited for: it may hang. */
+  /** A look that is under way comes to its end, and may hang. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('stopped'));
     this.#answered.abort();
     await this.#loop;
+    await this.#looking;
   }
 
   /** An operation has met this. A full disk is still there: data can be taken from it, which is what mends it. */

@@ -3,6 +3,7 @@ import type { BackendName } from '../../tars/class-parameters.ts';
 import type { Directory } from '../os/directory.ts';
 import { STATE_FOLDER } from '../os/errors.ts';
 import { ToolFailed, type Tools } from '../os/tools.ts';
+import type { Pool } from '../pool.ts';
 import type { Kit } from './backend.ts';
 import { missingPrograms } from './missing-programs.ts';
 import { isBare, makeBare, removeBare } from './mount-point.ts';
@@ -34,12 +35,20 @@ export async function missingForMounts(
   }
   if (kernel && !(await isThere(kernel.file)))
     return `backend ${backend} needs ${kernel.file}, which this node lacks; ${kernel.remedy}`;
-  const canMark = await pool.withRoot(async (root) => {
+  const canMark = markable.get(pool) ?? tryToMark(tools, pool);
+  markable.set(pool, canMark);
+  if (await canMark) return undefined;
+  return `backend ${backend} marks directories immutable, which the filesystem at ${pool.root} cannot do; use ext4, xfs or btrfs there`;
+}
+
+/** Each backend asks the same of the same filesystem, and it takes five programs to find out. */
+const markable = new WeakMap<Pool, Promise<boolean>>();
+
+async function tryToMark(tools: Tools, pool: Pool): Promise<boolean> {
+  return await pool.withRoot(async (root) => {
     await using state = await root.openDirectory(STATE_FOLDER);
     return await canBeMarked(tools, state);
   });
-  if (canMark) return undefined;
-  return `backend ${backend} marks directories immutable, which the filesystem at ${pool.root} cannot do; use ext4, xfs or btrfs there`;
 }
 
 async function deniedCapabilities(): Promise<string[]> {

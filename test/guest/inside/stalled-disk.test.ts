@@ -63,8 +63,8 @@ describe('a disk that stalls', () => {
     await health.start();
   });
   after(async () => {
-    await health?.stop();
     resume();
+    await health?.stop();
     world.unmount(world.root);
     mapper('remove', DEVICE);
     system('losetup', '--detach', loop);

@@ -113,16 +113,18 @@ describe('the health of a pool', () => {
     });
   });
 
-  it('does not keep its end waiting where a disk does not answer', async () => {
+  it('ends a look that is under way before it ends, and tells of it no more', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     objection = promise;
     await rest(3);
     await isWaitedFor(SILENCE_MS);
-    await health.stop();
+    let isStopped = false;
+    const stopped = health.stop().then(() => (isStopped = true));
+    await sleep(100);
+    expect(isStopped).to.equal(false);
     expect(clock.pending).to.deep.equal([]);
     resolve(undefined);
-    // Longer than what is left of the look takes.
-    await sleep(200);
+    await stopped;
     expect(told).to.deep.equal(['found']);
   });
 

@@ -35,14 +35,14 @@ export async function missingForMounts(
   }
   if (kernel && !(await isThere(kernel.file)))
     return `backend ${backend} needs ${kernel.file}, which this node lacks; ${kernel.remedy}`;
-  const canMark = markable.get(pool) ?? tryToMark(tools, pool);
+  const canMark = markable.get(pool) ?? (await tryToMark(tools, pool));
   markable.set(pool, canMark);
-  if (await canMark) return undefined;
+  if (canMark) return undefined;
   return `backend ${backend} marks directories immutable, which the filesystem at ${pool.root} cannot do; use ext4, xfs or btrfs there`;
 }
 
 /** Each backend asks the same of the same filesystem, and it takes five programs to find out. */
-const markable = new WeakMap<Pool, Promise<boolean>>();
+const markable = new WeakMap<Pool, boolean>();
 
 async function tryToMark(tools: Tools, pool: Pool): Promise<boolean> {
   return await pool.withRoot(async (root) => {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { LedgerEntry } from '../../../src/agent/ledger-entry.ts';
 import { Ledger, ledgerFileOf } from '../../../src/agent/ledger.ts';
-import type { Pool } from '../../../src/agent/pool.ts';
 import { purge } from '../../../src/agent/purge.ts';
 import type { BeforeEffect } from '../../../src/cluster/effect.ts';
 import { Crash, crashAfter, needRoot, PATH, rejection, World } from './disk-world.ts';
@@ -19,15 +18,13 @@ const ENTRY: LedgerEntry = {
 
 describe('purge', () => {
   let world: World;
-  let pool: Pool;
   let beforeEffect: BeforeEffect;
 
   before(needRoot);
   beforeEach(async () => {
     world = new World();
     beforeEffect = () => undefined;
-    pool = await world.pool((what) => beforeEffect(what));
-    await (await Ledger.open(pool)).write(ENTRY);
+    await (await Ledger.open(await world.pool())).write(ENTRY);
     mkdirSync(world.at(PATH), { recursive: true });
     writeFileSync(world.at(PATH, 'file'), 'precious');
   });
@@ -35,9 +32,10 @@ describe('purge', () => {
 
   const file = () => world.at('.tlv', 'ledger', ledgerFileOf(PATH));
   const trash = () => readdirSync(world.at('.tlv', 'trash'));
-  const run = () =>
-    purge({
-      pool,
+  /** As the command does it, with a pool of its own. */
+  const run = async () =>
+    await purge({
+      pool: await world.pool((what) => beforeEffect(what)),
       path: PATH,
       volumes: [],
       api: { look: () => Promise.resolve({ volume: undefined, claim: undefined }) },

@@ -2,7 +2,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiReader } from '../cluster/api-reader.ts';
 import { Connections } from '../cluster/api-request.ts';
 import { ApiWriter } from '../cluster/api-writer.ts';
-import { type Clock, jittered, sleep, systemClock } from '../cluster/clock.ts';
+import { type Clock, doneWithin, jittered, sleep, systemClock } from '../cluster/clock.ts';
 import type { BeforeEffect } from '../cluster/effect.ts';
 import { EventRecorder } from '../cluster/event-recorder.ts';
 import { asError } from '../cluster/faults.ts';
@@ -160,9 +160,7 @@ export class Agent {
 
   /** Ends what is under way in good order, and sends what was said, be it that something hangs. */
   async stop(): Promise<void> {
-    const ended = new AbortController();
-    const end = this.#end().finally(() => ended.abort());
-    await Promise.race([end, sleep(systemClock, HANGING_MS, ended.signal)]);
+    await doneWithin(systemClock, HANGING_MS, this.#end());
     await this.#events.flush();
     this.#writer.close();
     this.#connections.close();

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../cluster/clock.ts';
+import { type Clock, doneWithin } from '../cluster/clock.ts';
 import type { VolumePath } from '../tars/host-path.ts';
 import type { Source, Space } from './backends/backend.ts';
 import type { Backends } from './backends/backends.ts';
@@ -52,7 +52,9 @@ export class Measuring {
     sources.delete(POOL);
     const measurements = [...sources].map(async (source) => {
       try {
-        return await this.#inTime(this.#begin(source, what));
+        const work = this.#begin(source, what);
+        if (await doneWithin(this.#clock, PATIENCE_MS, work)) return await work;
+        throw new Error(`no answer within ${PATIENCE_MS / 1000} s`);
       } catch (error) {
         failed(source, error);
         return [];
@@ -67,18 +69,6 @@ export class Measuring {
     const work = measureOne(source, what).finally(() => this.#underWay.delete(source));
     this.#underWay.set(source, work);
     return work;
-  }
-
-  async #inTime<T>(work: Promise<T>): Promise<T> {
-    const done = new AbortController();
-    const patience = sleep(this.#clock, PATIENCE_MS, done.signal).then((): never => {
-      throw new Error(`no answer within ${PATIENCE_MS / 1000} s`);
-    });
-    try {
-      return await Promise.race([work, patience]);
-    } finally {
-      done.abort();
-    }
   }
 }
 

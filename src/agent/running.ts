@@ -1,6 +1,6 @@
 import type { ApiReader } from '../cluster/api-reader.ts';
 import type { ApiWriter } from '../cluster/api-writer.ts';
-import { type Clock, sleep } from '../cluster/clock.ts';
+import { type Clock, doneWithin } from '../cluster/clock.ts';
 import type { EventRecorder } from '../cluster/event-recorder.ts';
 import { Heartbeat } from '../cluster/lease.ts';
 import type { WorkQueue } from '../cluster/work-queue.ts';
@@ -93,7 +93,7 @@ export class Running {
     this.caches.start();
     await this.caches.synced();
     // In their order: of two roots on one filesystem, the first one has its room.
-    for (const { health } of this.roots) await this.#firstLook(health);
+    for (const { health } of this.roots) await doneWithin(this.#parts.clock, FIRST_LOOK_MS, health.start());
     this.#heartbeat.start();
     this.discovery?.start();
     // Who cannot tell of its room serves the volumes that it has.
@@ -116,12 +116,6 @@ export class Running {
     if (other) return other.reconcile(key);
     await this.#refuseRootless(key);
     await this.#first.reconcile(key);
-  }
-
-  async #firstLook(health: PoolHealth): Promise<void> {
-    const looked = new AbortController();
-    const started = health.start().finally(() => looked.abort());
-    await Promise.race([started, sleep(this.#parts.clock, FIRST_LOOK_MS, looked.signal)]);
   }
 
   #serve(root: string, index: number): ServedRoot {

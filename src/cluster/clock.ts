@@ -35,3 +35,14 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   }
   return promise;
 }
+
+/** Waits for the work, and no longer than that; true where it is done by then. What it does later is nobody's business. */
+export async function doneWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  const done = new AbortController();
+  const late = sleep(clock, ms, done.signal).then(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    done.abort();
+  }
+}

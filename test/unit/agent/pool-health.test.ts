@@ -64,6 +64,15 @@ describe('the health of a pool', () => {
     expect(told).to.deep.equal(words);
   };
 
+  /** The next look does, until what is returned is called. */
+  const hangs = async (): Promise<() => void> => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    objection = promise;
+    await rest(3);
+    await isWaitedFor(SILENCE_MS);
+    return () => resolve(undefined);
+  };
+
   it('is looked at every 30 s while it is there', async () => {
     await rest(2);
     await isWaitedFor(REST_MS);
@@ -114,16 +123,13 @@ describe('the health of a pool', () => {
   });
 
   it('ends a look that is under way before it ends, and tells of it no more', async () => {
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    objection = promise;
-    await rest(3);
-    await isWaitedFor(SILENCE_MS);
+    const answer = await hangs();
     let isStopped = false;
     const stopped = health.stop().then(() => (isStopped = true));
     await sleep(100);
     expect(isStopped).to.equal(false);
     expect(clock.pending).to.deep.equal([]);
-    resolve(undefined);
+    answer();
     await stopped;
     expect(told).to.deep.equal(['found']);
   });
@@ -153,28 +159,22 @@ describe('the health of a pool', () => {
 
   it('keeps what others go on with, whatever they meet while a disk does not answer', async () => {
     const { ledger } = health.pool!;
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    objection = promise;
-    await rest(3);
-    await isWaitedFor(SILENCE_MS);
+    const answer = await hangs();
     clock.advance(SILENCE_MS);
     await isTold('found', 'lost');
     health.report(new DiskFault('EIO', world.root, 'write: EIO'));
     await isTold('found', 'lost', 'lost');
-    resolve(undefined);
+    answer();
     await isTold('found', 'lost', 'lost', 'found');
     expect(health.pool!.ledger).to.equal(ledger);
   });
 
   it('is as it was when a disk answers after all, so that what was begun there goes on with its ledger', async () => {
     const { ledger } = health.pool!;
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    objection = promise;
-    await rest(3);
-    await isWaitedFor(SILENCE_MS);
+    const answer = await hangs();
     clock.advance(SILENCE_MS);
     await isTold('found', 'lost');
-    resolve(undefined);
+    answer();
     await isTold('found', 'lost', 'found');
     expect(health.pool!.ledger).to.equal(ledger);
   });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ApiWriter } from '../cluster/api-writer.ts';
 import { Backoff } from '../cluster/backoff.ts';
 import { type Clock, type Random, sleep } from '../cluster/clock.ts';
-import { ApiStatusError, asError } from '../cluster/faults.ts';
+import { ApiStatusError, asError, retryAfterOf } from '../cluster/faults.ts';
 import type { Logger } from '../cluster/observer.ts';
 import { patchOrCreate } from '../cluster/patch-or-create.ts';
 import { agentLabels } from '../tars/agent-lease.ts';
@@ -110,7 +110,7 @@ export class Capacity {
     const { clock, logger } = this.#options;
     const { signal } = this.#stopped;
     for (const { message } of failures) logger.warn({}, `capacity could not be published: ${message}`);
-    const wanted = failures.map((error) => (error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0));
+    const wanted = failures.map(retryAfterOf);
     const leastMs = Math.max(RETRY_MS, ...wanted);
     const waitMs = Math.max(...wanted, this.#backoff.next());
     await sleep(clock, Math.min(leastMs, waitMs), signal);

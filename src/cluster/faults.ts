@@ -88,6 +88,11 @@ export function needsList(error: unknown): boolean {
   return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status);
 }
 
+/** How long the API server asks to be left alone (Retry-After), in milliseconds; 0 where it does not say. */
+export function retryAfterOf(error: unknown): number {
+  return error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
+}
+
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,7 +1,7 @@
 import type { ApiWriter } from './api-writer.ts';
 import { Backoff } from './backoff.ts';
 import { type Clock, jittered, type Random, sleep, systemClock } from './clock.ts';
-import { ApiStatusError, asError } from './faults.ts';
+import { asError, retryAfterOf } from './faults.ts';
 import { type LeaseAddress, leasePath, leasesPath, microTime } from './lease-object.ts';
 import { patchOrCreate } from './patch-or-create.ts';
 
@@ -85,7 +85,7 @@ export class Heartbeat {
       if (this.#stopped.signal.aborted) return 0;
       const error = asError(thrown);
       observer?.failed?.(error);
-      const asked = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
+      const asked = retryAfterOf(error);
       return Math.max(asked, this.#backoff.next());
     }
   }

@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.ts';
 import { type Clock, type Random, systemClock } from './clock.ts';
-import { ApiStatusError, asError, type EndReason, endReason } from './faults.ts';
+import { asError, type EndReason, endReason, retryAfterOf } from './faults.ts';
 import { type ListWatchObserver, type Logger, silentLogger } from './observer.ts';
 import { DEFAULT_TIMINGS, type Timings } from './timings.ts';
 
@@ -65,7 +65,7 @@ export class Vitals {
   failed(thrown: unknown, reason: EndReason = endReason(thrown)): number {
     const error = asError(thrown);
     this.#lastError = error;
-    const asked = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
+    const asked = retryAfterOf(error);
     const waitMs = Math.max(asked, this.#backoff.next());
     this.observer.failed?.(reason, error);
     const fields = { path: this.#name, reason, retryInMs: Math.round(waitMs) };

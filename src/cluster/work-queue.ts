@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.ts';
 import { type Clock, type Random, systemClock } from './clock.ts';
-import { ApiStatusError, asError } from './faults.ts';
+import { asError, retryAfterOf } from './faults.ts';
 
 /** What metrics and logs are made of. Its methods must not throw. */
 export interface WorkQueueObserver {
@@ -175,7 +175,7 @@ export class WorkQueue {
     if (this.#stopped.signal.aborted) return;
     const backoff = this.#failing.get(key) ?? this.#newBackoff();
     this.#failing.set(key, backoff);
-    const asked = error instanceof ApiStatusError ? (error.retryAfterMs ?? 0) : 0;
+    const asked = retryAfterOf(error);
     const waitMs = again ? 0 : Math.max(asked, backoff.next());
     this.#observer.retried?.(key, error, waitMs);
     if (!again) this.addAfter(key, waitMs);

@@ -3,47 +3,25 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { DiskFault } from '../../../src/agent/os/errors.ts';
-import { Tools } from '../../../src/agent/os/tools.ts';
-import { PoolHealth } from '../../../src/agent/pool-health.ts';
-import { Reserve } from '../../../src/agent/reserve.ts';
-import { silentLogger } from '../../../src/cluster/observer.ts';
-import { waitFor } from '../../controlplane/wait.ts';
-import { FakeClock } from '../cluster/fake-clock.ts';
 import { needRoot, World } from './disk-world.ts';
 import { SilentDisk } from './silent-disk.ts';
-
-const REST_MS = 10_000;
-const SILENCE_MS = 150_000;
+import { REST_MS, SILENCE_MS, WatchedHealth } from './watched-health.ts';
 
 describe('the health of a pool', () => {
   let world: World;
-  let clock: FakeClock;
-  let health: PoolHealth;
-  /** What was told of it. */
-  let told: string[];
+  let watched: WatchedHealth;
+  let clock: WatchedHealth['clock'];
+  let health: WatchedHealth['health'];
+  let told: WatchedHealth['told'];
   /** Has its say in a look, and may take its time as a disk does. */
   let objection: Promise<undefined>;
 
   before(needRoot);
   beforeEach(async () => {
     world = new World();
-    clock = new FakeClock();
-    told = [];
     objection = Promise.resolve(undefined);
-    health = new PoolHealth({
-      root: world.root,
-      node: 'node-1',
-      pool: {},
-      kit: { tools: new Tools({ path: '/usr/sbin:/usr/bin:/sbin:/bin' }), memoryBytes: 0 },
-      wanted: () => [],
-      reserve: Reserve.parse('1%')!,
-      clock,
-      logger: silentLogger,
-      remembered: () => Promise.resolve(undefined),
-      hasVolumes: () => false,
-      objection: () => objection,
-      changed: (what) => told.push(what === 'space' ? 'looked at' : health.pool ? 'found' : 'lost'),
-    });
+    watched = new WatchedHealth(world.root, { objection: () => objection });
+    ({ clock, health, told } = watched);
     await health.start();
   });
   afterEach(async () => {
@@ -51,18 +29,9 @@ describe('the health of a pool', () => {
     world.remove();
   });
 
-  const isWaitedFor = (ms: number) =>
-    waitFor(`a wait of ${ms} ms`, () => clock.pending.includes(ms), { timeoutMs: 5000 });
-  const rest = async (times: number) => {
-    for (let time = 0; time < times; time++) {
-      await isWaitedFor(REST_MS);
-      clock.advance(REST_MS);
-    }
-  };
-  const isTold = async (...words: string[]) => {
-    await waitFor(words.join(', '), () => told.length >= words.length, { timeoutMs: 5000 });
-    expect(told).to.deep.equal(words);
-  };
+  const isWaitedFor = (ms: number) => watched.isWaitedFor(ms);
+  const rest = (times: number) => watched.rest(times);
+  const isTold = (...words: string[]) => watched.isTold(...words);
 
   /** The next look does, until what is returned is called. */
   const hangs = async (): Promise<() => void> => {

@@ -89,11 +89,12 @@ export class Model {
     return this.isMounted(node) && !this.#unmounted.has(`${node}:${path}`);
   }
 
-  #noteMounts({ mounted, disks }: View): void {
+  /** By what the disks showed: at the end of the look it may have been brought back, and its data was not seen yet. */
+  #noteMounts({ disks }: View): void {
     for (const place of this.#unmounted) {
       const [node = '', path = ''] = place.split(':');
-      const isThere = disks.get(node)?.directories.has(path) ?? false;
-      if (mounted.get(node)?.has(path) || !isThere) this.#unmounted.delete(place);
+      const disk = disks.get(node);
+      if (!disk?.directories.has(path) || disk.mounted.has(path)) this.#unmounted.delete(place);
     }
   }
 

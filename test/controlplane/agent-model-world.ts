@@ -20,6 +20,12 @@ import { waitFor } from './wait.ts';
 const NODES = ['node-1', 'node-2', 'node-3'];
 /** The scheduler may wait ten seconds before it tries a pod again, the binder fifteen before it finds what it lost. */
 const PATIENCE_MS = { search: 60_000, shrinking: 30_000 };
+/**
+ * Controllers, scheduler and kwok ask an API server that does not answer after ever longer waits, of a minute in the end
+ * (client-go's reflectors: 30 s and up to as much again), and forget it two minutes after they have last waited. After
+ * the third restart in two minutes it took 90 s until the pods of a StatefulSet ran.
+ */
+const RESTART = { patienceMs: 150_000, forgottenMs: 300_000 };
 const EVERY_MS = 100;
 const SETS = `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets`;
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
@@ -39,6 +45,8 @@ export class World {
   /** How often something was unmounted that no agent has. */
   #cuts = 0;
   #patienceMs = PATIENCE_MS.search;
+  /** When the API server was last started again. */
+  #restartedAt = -Infinity;
 
   private constructor(installed: Installed) {
     this.#installed = installed;
@@ -131,6 +139,13 @@ export class World {
 
   async restartApiServer(): Promise<void> {
     await this.#installed.plane.restart('kube-apiserver');
+    this.#restartedAt = performance.now();
+  }
+
+  /** How long what has to come may take from now on. */
+  #patience(): number {
+    const isRecent = performance.now() - this.#restartedAt < RESTART.forgottenMs;
+    return this.#patienceMs + (isRecent ? RESTART.patienceMs : 0);
   }
 
   async addNode(node: string): Promise<void> {
@@ -169,7 +184,7 @@ export class World {
 
   /** Returns when everything is as it has to be, by what else is said as well; then the servers that run write to their volumes. */
   async settle(model: Model, also: () => string[] = () => []): Promise<void> {
-    const deadline = performance.now() + this.#patienceMs;
+    const deadline = performance.now() + this.#patience();
     let wrong = ['nothing was seen yet'];
     let calm = 0;
     while (calm < 2) {
@@ -240,7 +255,7 @@ export class World {
 
   /** Deletes all objects that a sequence may have left. */
   async #clear(): Promise<void> {
-    await waitFor('the namespace to be empty', async () => {
+    const isEmpty = async (): Promise<boolean> => {
       await this.deleteSets();
       await this.call('DELETE', PODS, { gracePeriodSeconds: 0 });
       await this.call('DELETE', CLAIMS);
@@ -251,7 +266,8 @@ export class World {
         [SETS, PODS, CLAIMS, VOLUMES].map(async (path) => await this.call('GET', path)),
       );
       return left.every(({ items }) => (items as unknown[]).length === 0);
-    });
+    };
+    await waitFor('the namespace to be empty', isEmpty, { timeoutMs: this.#patience() });
   }
 
   /** Deletes a volume whatever holds it. */

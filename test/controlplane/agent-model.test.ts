@@ -23,7 +23,7 @@ const SEQUENCES = sequencesOf(10, 1400);
 const SHRINKING_MS = SOAK > 0 ? 900_000 : 240_000;
 
 describe('the agents, against a model', function () {
-  this.timeout(SOAK > 0 ? 0 : 900_000);
+  this.timeout(SOAK > 0 ? 0 : 1_500_000);
   this.slow(180_000);
   let world: World;
 

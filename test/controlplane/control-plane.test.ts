@@ -217,10 +217,12 @@ describe('control plane', function () {
   }
 
   async function pod(name: string, isSo: (found: Pod) => boolean): Promise<Pod> {
-    return waitFor(`pod ${name}`, async () => {
+    const there = async () => {
       const { status, body } = await plane.api<Pod>('GET', `${PODS}/${name}`);
       return status === 200 && isSo(body) && body;
-    });
+    };
+    // After a restart of the API server, controllers may wait a minute before they ask it again.
+    return waitFor(`pod ${name}`, there, { timeoutMs: 120_000 });
   }
 
   async function running(...names: string[]): Promise<void> {

@@ -165,7 +165,7 @@ export class ControlPlane {
       const { body: node } = await this.api<NodeView>('GET', `/api/v1/nodes/${name}`);
       return isReady(node) && !(this.#components.has('kube-controller-manager') && isTaintedAsNew(node));
     };
-    await waitFor(`node ${name} to be Ready`, isUp, { timeoutMs: 90_000 });
+    await waitFor(`node ${name} to be Ready`, isUp, { timeoutMs: 180_000 });
   }
 
   async #startAll(optional: readonly OptionalComponent[]): Promise<void> {

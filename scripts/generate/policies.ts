@@ -7,6 +7,7 @@ import { TSERVER_VARIABLES, tserverChecks } from './policies-tserver.ts';
 import { bindingObject, patchText, policyObject, type PolicyObject } from './policy-object.ts';
 import {
   documents,
+  IS_CLAIM_CHANGED,
   isLocal,
   NAME,
   NAMESPACE_SELECTOR,
@@ -90,7 +91,12 @@ function subjects(settings: Settings): Subject[] {
       apiGroup: '',
       apiVersions: ['v1'],
       resource: 'persistentvolumeclaims',
-      conditions: [NOT_DELETING, { name: 'served-class', expression: isLocal('object', settings) }],
+      conditions: [
+        NOT_DELETING,
+        { name: 'served-class', expression: isLocal('object', settings) },
+        // Scheduler and binder write each claim twice, and wait for it.
+        { name: 'changed', expression: IS_CLAIM_CHANGED },
+      ],
       variables: [
         { name: 'claims', expression: '[object]' },
         { name: 'claimsOld', expression: 'oldObject == null ? [] : [oldObject]' },

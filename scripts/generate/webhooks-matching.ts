@@ -1,6 +1,13 @@
 import { stringify } from 'yaml';
 import type { Settings } from '../../src/tars/settings.ts';
-import { LABEL, OURS, TSERVER_GROUP, TSERVER_KIND, TSERVER_VERSIONS } from '../../src/tars/vocabulary.ts';
+import {
+  ANNOTATION,
+  LABEL,
+  OURS,
+  TSERVER_GROUP,
+  TSERVER_KIND,
+  TSERVER_VERSIONS,
+} from '../../src/tars/vocabulary.ts';
 import { entry, field, list } from './policies-cel.ts';
 
 /*
@@ -79,6 +86,16 @@ export function isChanged(...expressions: ((of: string) => string)[]): string {
   const changes = expressions.map((of) => `${of('object')} != ${of('oldObject')}`);
   return ["request.operation == 'CREATE'", ...changes].join(' || ');
 }
+
+/**
+ * True where something that the rules look at of a claim is not what it was. Of its spec, only the class can ever become
+ * another: a claim without one is given the default class.
+ */
+export const IS_CLAIM_CHANGED = isChanged(
+  ...[...Object.values(LABEL), OURS.namespace].map((key) => (of: string) => entry(of, 'labels', key)),
+  ...[...Object.values(ANNOTATION), OURS.scope].map((key) => (of: string) => entry(of, 'annotations', key)),
+  (of) => `${of}.?spec.?storageClassName`,
+);
 
 /** Several objects as one file that says where it comes from. */
 export function documents(source: string, objects: readonly object[]): string {

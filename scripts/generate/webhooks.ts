@@ -1,16 +1,10 @@
 import type { Settings } from '../../src/tars/settings.ts';
-import {
-  ANNOTATION,
-  LABEL,
-  OURS,
-  SELECTED_NODE,
-  TSERVER_GROUP,
-  TSERVER_VERSIONS,
-} from '../../src/tars/vocabulary.ts';
+import { OURS, SELECTED_NODE, TSERVER_GROUP, TSERVER_VERSIONS } from '../../src/tars/vocabulary.ts';
 import { entry } from './policies-cel.ts';
 import { patchText } from './policy-object.ts';
 import {
   documents,
+  IS_CLAIM_CHANGED,
   isChanged,
   isLocal,
   NAME,
@@ -78,7 +72,7 @@ function webhookObjects(settings: Settings, others: AskAboutOthers = 'always'): 
     configuration('ValidatingWebhookConfiguration', '/validate', [
       tserverEntry(),
       ...sets,
-      ...claimEntries(settings, RULE_CHANGES),
+      ...claimEntries(settings, IS_CLAIM_CHANGED),
     ]),
   ];
 }
@@ -184,14 +178,6 @@ const ROUTE_CHANGES = [
   `(${entry('object', 'annotations', SELECTED_NODE)}.orValue('') != '') != ` +
     `${entry('object', 'labels', OURS.node)}.hasValue()`,
 ].join(' || ');
-
-/** Something that the rules look at is not what it was; the spec they look at is immutable. */
-const RULE_CHANGES = [
-  ...Object.values(LABEL).map((key) => ['labels', key] as const),
-  ...[...Object.values(ANNOTATION), OURS.scope].map((key) => ['annotations', key] as const),
-]
-  .map(([map, key]) => `${entry('object', map, key)} != ${entry('oldObject', map, key)}`)
-  .join(' || ');
 
 function configuration(kind: string, path: string, entries: readonly Entry[]): object {
   return {

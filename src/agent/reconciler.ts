@@ -9,7 +9,7 @@ import type { ClaimView } from './claim-view.ts';
 import { execute, type Hands, tell } from './execute.ts';
 import { handBack } from './hand-back.ts';
 import { LedgerUnreadable } from './ledger.ts';
-import { lookAt, wantedStorage } from './kept.ts';
+import { keptAt, lookAt, wantedStorage } from './kept.ts';
 import { DiskFault, PathBlocked } from './os/errors.ts';
 import { ToolFailed } from './os/tools.ts';
 import { plan } from './plan.ts';
@@ -48,8 +48,8 @@ export interface ReconcilerOptions {
   readonly published: (storageClass: string) => Promise<void>;
 }
 
-/** A watch that takes longer is broken, and a list comes. */
-const UNSEEN_MS = 5000;
+/** How long a volume that was just made is as it was made. A watch that takes longer to bring it is broken, and a list comes. */
+const NEW_MS = 5000;
 /** How long something may go on being used before it is looked at again. */
 const BUSY_MS = 15_000;
 
@@ -63,7 +63,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Since when an offer has had no claim waiting. */
   readonly #idleSince = new Map<VolumePath, number>();
-  /** When a volume was made that the watch has not brought yet. */
+  /** When a volume was made, for as long as that is a moment ago. */
   readonly #createdAt = new Map<VolumePath, number>();
   /** Since when a path has had something to do. */
   readonly #dueSince = new Map<string, number>();
@@ -88,10 +88,11 @@ export class Reconciler {
 
   async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
     const { queue, clock } = this.#options;
-    const unseenMs = this.#unseenMs(path);
-    if (unseenMs > 0) return queue.addAfter(path, unseenMs);
+    const known = this.#gather(path, pool);
+    const newMs = this.#newMs(path);
+    if (newMs > 0 && isAsMade(known)) return queue.addAfter(path, newMs);
     const hands = this.#options.hands(pool);
-    let state = await this.#observe(path, pool);
+    let state: PathState = { ...known, found: await lookAt(known, pool.backends) };
     let decision = plan(state);
     if (decision.kind === 'look') {
       const live = await hands.api.look(decision.volume, decision.claim, state.classes);
@@ -105,22 +106,20 @@ export class Reconciler {
     if (decision.againMs !== undefined) queue.addAfter(path, decision.againMs);
   }
 
-  /** How long to wait for the watch to bring a volume that was just made; else each claim would be tried twice. */
-  #unseenMs(path: VolumePath): number {
-    const { caches, clock } = this.#options;
+  /** For how much longer the volume there counts as just made. */
+  #newMs(path: VolumePath): number {
     const createdAt = this.#createdAt.get(path);
     if (createdAt === undefined) return 0;
-    const restMs = createdAt + UNSEEN_MS - clock.now();
-    if (restMs > 0 && caches.volumes.at(path).length === 0) return restMs;
-    this.#createdAt.delete(path);
-    return 0;
+    const restMs = createdAt + NEW_MS - this.#options.clock.now();
+    if (restMs <= 0) this.#createdAt.delete(path);
+    return Math.max(0, restMs);
   }
 
-  async #observe(path: VolumePath, pool: HealthyPool): Promise<PathState> {
+  /** All that is known without a look at the disk. */
+  #gather(path: VolumePath, pool: HealthyPool): Known {
     const { caches, site, offerTtlMs } = this.#options;
-    const { ledger } = pool;
     const volumes = caches.volumes.at(path);
-    const entry = ledger.get(path);
+    const entry = pool.ledger.get(path);
     const names = new Set([...volumes.map(({ name }) => name), ...(entry ? [entry.volume] : [])]);
     const claims = caches.claimsAt(path).filter((claim) => isForUs(claim, site.node, names));
     return {
@@ -129,7 +128,7 @@ export class Reconciler {
       claims,
       volumes,
       entry,
-      ...(await lookAt(path, pool, entry, wantedStorage(claims, caches.classes))),
+      ...keptAt(path, pool, entry, wantedStorage(claims, caches.classes)),
       classes: caches.classes,
       offer: { idleMs: this.#idleMs(path, volumes, caches.claimsAt(path)), ttlMs: offerTtlMs },
     };
@@ -232,6 +231,22 @@ export class Reconciler {
       tell(said, aboutVolume(volume), 'VolumeNotOurs', message);
     }
   }
+}
+
+/** A path, before its disk is looked at. */
+type Known = Omit<PathState, 'found'>;
+
+/**
+ * Nothing is to be done about a volume that was just made, if its disk is as the ledger has it: the watches bring the
+ * volume, then in three more events that it is bound, and none of them is worth a look.
+ */
+function isAsMade(known: Known): boolean {
+  const { volumes, entry } = known;
+  // Else each claim would be tried twice.
+  if (volumes.length === 0) return true;
+  if (!entry) return false;
+  const decision = plan({ ...known, found: { kind: 'empty', owner: entry.owner } });
+  return decision.kind === 'steps' && decision.steps.length === 0;
 }
 
 /** What fails for a claim that the scheduler has sent here. */

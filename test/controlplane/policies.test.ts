@@ -386,6 +386,14 @@ describe('the policies, without the webhook', function () {
       await refused('PersistentVolumeClaim', name, annotate({ 'tars.io/LocalVolumeMode': '750' }), 'TLV303');
     });
 
+    it('but not a claim that is given one of our classes later, as a claim without one is', async () => {
+      const { storageClassName: ours, ...spec } = claim('later', { accessModes: ['ReadWriteMany'] }).spec!;
+      await stored('PersistentVolumeClaim', { metadata: { name: 'later' }, spec });
+      const given = { spec: { storageClassName: ours } };
+      await refused('PersistentVolumeClaim', 'later', given, 'TLV401');
+      await passes('PersistentVolumeClaim', 'later', { spec: { storageClassName: 'nfs' } });
+    });
+
     for (const kind of ['TServer', 'StatefulSet', 'PersistentVolumeClaim'] as const) {
       it(`a ${kind} on its way out: its finalizer comes off, and it is gone`, async () => {
         const path = `${RESOURCE[kind]}/old-held`;

@@ -185,7 +185,9 @@ export class Directory implements AsyncDisposable {
         const message = `${path} has ${status.size} bytes, more than ${maxBytes}`;
         throw faultAt(path, { code: 'EFBIG', path, message });
       }
-      return await handle.readFile('utf8');
+      // As `readFile` does it, which asks for the size again, and reads once more to see that this was all.
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(status.size), 0, status.size, 0);
+      return buffer.toString('utf8', 0, bytesRead);
     } catch (error) {
       const fault = this.#fault('read', name, error);
       if (hasCode(fault, 'ENOENT')) return undefined;

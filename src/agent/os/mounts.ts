@@ -70,10 +70,13 @@ function unescaped(point: string): string {
   );
 }
 
-/** The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. */
+/**
+ * The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. What
+ * was read last time is one of the two.
+ */
 async function stableText(): Promise<string> {
-  let previous = await tableText();
-  for (let attempt = 0; attempt < 10; attempt++) {
+  let previous = known.text;
+  for (let attempt = 0; attempt <= 10; attempt++) {
     const text = await tableText();
     if (text === previous) return text;
     previous = text;

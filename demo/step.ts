@@ -6,7 +6,7 @@ import { waitFor } from '../test/controlplane/wait.ts';
 
 /** Commands are typed in the root of the repository. */
 export const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 interface Command {
   /** As typed into a shell. */

@@ -87,10 +87,10 @@ export class Reconciler {
   }
 
   async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
-    const { queue, clock } = this.#options;
+    const { clock } = this.#options;
     const known = this.#gather(path, pool);
-    const newMs = this.#newMs(path);
-    if (newMs > 0 && isAsMade(known)) return queue.addAfter(path, newMs);
+    const rest = this.#restOfNew(path, known);
+    if (rest) return this.#comeAgain(path, rest);
     const hands = this.#options.hands(pool);
     let state: PathState = { ...known, found: await lookAt(known, pool.backends) };
     let decision = plan(state);
@@ -103,16 +103,28 @@ export class Reconciler {
     if (isWork(decision) && !this.#dueSince.has(path)) this.#dueSince.set(path, clock.now());
     for (const step of decision.steps) await execute(step, state, hands);
     this.#done(path, decision);
-    if (decision.againMs !== undefined) queue.addAfter(path, decision.againMs);
+    this.#comeAgain(path, decision);
   }
 
-  /** For how much longer the volume there counts as just made. */
-  #newMs(path: VolumePath): number {
+  #comeAgain(path: VolumePath, { againMs }: { readonly againMs?: number }): void {
+    if (againMs !== undefined) this.#options.queue.addAfter(path, againMs);
+  }
+
+  /**
+   * Of a volume that was just made: when to come again, where nothing is to be done about it if its disk is as the ledger
+   * has it. The watches bring the volume, then in three more events that it is bound, and none of them is worth a look.
+   */
+  #restOfNew(path: VolumePath, known: Known): { readonly againMs?: number } | undefined {
     const createdAt = this.#createdAt.get(path);
-    if (createdAt === undefined) return 0;
-    const restMs = createdAt + NEW_MS - this.#options.clock.now();
-    if (restMs <= 0) this.#createdAt.delete(path);
-    return Math.max(0, restMs);
+    if (createdAt === undefined) return undefined;
+    const newMs = createdAt + NEW_MS - this.#options.clock.now();
+    if (newMs <= 0) this.#createdAt.delete(path);
+    if (newMs <= 0 || !known.entry) return undefined;
+    // Else each claim would be tried twice.
+    if (known.volumes.length === 0) return { againMs: newMs };
+    const { owner } = known.entry;
+    const decision = plan({ ...known, found: { kind: 'empty', owner } });
+    return decision.kind === 'steps' && decision.steps.length === 0 ? decision : undefined;
   }
 
   /** All that is known without a look at the disk. */
@@ -235,19 +247,6 @@ export class Reconciler {
 
 /** A path, before its disk is looked at. */
 type Known = Omit<PathState, 'found'>;
-
-/**
- * Nothing is to be done about a volume that was just made, if its disk is as the ledger has it: the watches bring the
- * volume, then in three more events that it is bound, and none of them is worth a look.
- */
-function isAsMade(known: Known): boolean {
-  const { volumes, entry } = known;
-  // Else each claim would be tried twice.
-  if (volumes.length === 0) return true;
-  if (!entry) return false;
-  const decision = plan({ ...known, found: { kind: 'empty', owner: entry.owner } });
-  return decision.kind === 'steps' && decision.steps.length === 0;
-}
 
 /** What fails for a claim that the scheduler has sent here. */
 const waitsHere = ({ selectedNode }: ClaimView, node: string): Reason | undefined =>

@@ -111,7 +111,7 @@ describe('tlv webhook', () => {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`drains at ${signal} and ends with 0, with nothing lost before the end of the grace`, async () => {
-      const { child, lines, port, metricsPort } = await start([], { TLV_SHUTDOWN_DELAY: '0.3' });
+      const { child, lines, port, metricsPort } = await start([], { TLV_SHUTDOWN_DELAY: '3' });
       await until('it is ready', async () => (await call(port, 'GET /readyz')).status === 200);
       const plain = statefulSet({
         metadata: { labels: LABELS },

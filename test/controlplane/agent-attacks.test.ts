@@ -32,7 +32,7 @@ const GATES = [
 ];
 
 describe('attacks', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(15_000);
   let served: Served;
   let root: string;

@@ -51,7 +51,7 @@ interface SizedClaim extends Claim {
 }
 
 describe('volumes with a size', function () {
-  this.timeout(600_000);
+  this.timeout(1_500_000);
   this.slow(30_000);
   let served: Served;
 

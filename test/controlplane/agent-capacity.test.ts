@@ -51,7 +51,7 @@ const NO_CAPACITIES = [
 ];
 
 describe('capacity', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(10_000);
   let served: Served;
 
@@ -104,7 +104,7 @@ describe('capacity', function () {
     await served.installed.apply([statefulSetOf('roomy', { replicas: 3, request: '600Mi' })]);
     const pods = await served.runningPods('default', 3);
     expect(pods.map(({ spec }) => spec.nodeName)).to.deep.equal(['big', 'big', 'big']);
-    await served.installed.kubectl('delete', 'statefulset,pod,pvc', '--all', '--timeout=60s');
+    await served.installed.kubectl('delete', 'statefulset,pod,pvc', '--all', '--timeout=120s');
   });
 
   it('leaves a claim that is larger than any node to the scheduler, until there is room', async () => {
@@ -114,7 +114,7 @@ describe('capacity', function () {
     expect(selected(await claim('huge'))).to.equal(undefined);
     resize(served.agents.root('big'), '2g');
     await served.bound('huge');
-    await served.installed.kubectl('delete', 'pod,pvc', '--all', '--timeout=60s');
+    await served.installed.kubectl('delete', 'pod,pvc', '--all', '--timeout=120s');
     resize(served.agents.root('big'), `${SIZES.big}m`);
     await saysWhatThereIs('big');
   });
@@ -146,7 +146,7 @@ describe('capacity', function () {
 
   describe('where a node fills after it was chosen', () => {
     afterEach(async () => {
-      await served.installed.kubectl('delete', 'pod,pvc', '--all', '--timeout=60s');
+      await served.installed.kubectl('delete', 'pod,pvc', '--all', '--timeout=120s');
       empty('other');
       await waitFor('other to have room', async () =>
         /^[45]\d\dMi$/.test((await capacityOf('other'))!.capacity),

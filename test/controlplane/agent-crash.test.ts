@@ -21,7 +21,7 @@ const AT_ONCE = 2;
 const CHANGES_NOTHING = /^sync /;
 
 describe('the agent, killed between every two of its effects', function () {
-  this.timeout(600_000);
+  this.timeout(1_500_000);
   this.slow(60_000);
   let plane: ControlPlane;
   let view: ClusterView;

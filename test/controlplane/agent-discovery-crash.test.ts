@@ -55,7 +55,7 @@ class Fuse {
 }
 
 describe('an agent that dies while it takes a disk back', function () {
-  this.timeout(600_000);
+  this.timeout(1_500_000);
   this.slow(300_000);
   let served: Served;
   let disks: DiscoveryDisks;

@@ -39,7 +39,7 @@ const CLASSES = [
 ] as const;
 
 describe('the discovery of disks', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(20_000);
   let served: Served;
   let disks: DiscoveryDisks;

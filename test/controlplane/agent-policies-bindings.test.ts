@@ -51,7 +51,7 @@ function user(name: string, labels: object): { claim: object; pod: object } {
 }
 
 describe('the policy on bindings', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(3000);
   let cluster: AgentCluster;
   let agent: Agent;
@@ -186,7 +186,7 @@ describe('the policy on bindings', function () {
     await accepted(patch('bound-before', { spec: { persistentVolumeReclaimPolicy: 'Retain' } }));
     await refused(patch('bound-before', { spec: { claimRef: ref('c') } }), 'Forbidden: "c"');
     await accepted(patch('bound-before', { spec: { claimRef: null } }));
-    await cluster.kubectl('delete', 'pv', 'bound-before', '--timeout=20s');
+    await cluster.kubectl('delete', 'pv', 'bound-before', '--timeout=120s');
   });
 
   it('never looks at volumes without the label', async () => {

@@ -10,7 +10,7 @@ import { CLAIMS } from './paths.ts';
 const grown = (storage: string) => ({ status: { capacity: { storage }, conditions: null } });
 
 describe('the policy on claims that agents change', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(2000);
   let cluster: AgentCluster;
   let agent: Agent;

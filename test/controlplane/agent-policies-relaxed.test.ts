@@ -28,7 +28,7 @@ const LONG = `${'long-'.repeat(46)}node-name`;
 const LONG_HOSTNAME = 'long-host';
 
 describe('the policies on agents, relaxed', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(2000);
   let cluster: AgentCluster;
   let long: Agent;

@@ -34,7 +34,7 @@ interface StoredPolicy {
 const NAMED = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-2'] }] };
 
 describe('the policies on agents', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(2000);
   let cluster: AgentCluster;
   let agent: Agent;
@@ -277,7 +277,7 @@ describe('the policies on agents', function () {
       ...held,
       metadata: { ...held.metadata, finalizers: ['local.tars.io/volume'] },
     });
-    await cluster.kubectl('wait', 'pv/held', '--for=jsonpath={.status.phase}=Released', '--timeout=20s');
+    await cluster.kubectl('wait', 'pv/held', '--for=jsonpath={.status.phase}=Released', '--timeout=120s');
     const page = readFileSync(`${ROOT}docs/uninstall.md`, 'utf8');
     const commands = [...page.matchAll(/^kubectl (.* pv NAME .*)$/gm)].map(([, line]) => line!);
     expect(commands).to.have.length(2);

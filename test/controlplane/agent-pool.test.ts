@@ -24,7 +24,7 @@ interface Fault {
 }
 
 describe('the disk of a node', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(15_000);
   let served: Served;
   let root: string;
@@ -66,7 +66,7 @@ describe('the disk of a node', function () {
   }
 
   async function nothingIsLeft(): Promise<void> {
-    await served.installed.kubectl('delete', 'pvc', '--all', '--timeout=30s');
+    await served.installed.kubectl('delete', 'pvc', '--all', '--timeout=120s');
     await waitFor('every volume to be gone', async () => (await served.list(VOLUMES)).length === 0);
   }
 

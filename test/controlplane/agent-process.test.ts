@@ -31,7 +31,7 @@ const OF_ROOT = [
 ];
 
 describe('tlv agent', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(20_000);
   let plane: ControlPlane;
   let folder: string;

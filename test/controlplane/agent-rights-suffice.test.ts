@@ -30,7 +30,7 @@ interface Capacity {
 }
 
 describe('agents with their own rights', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(10_000);
   let cluster: AgentCluster;
   let agents: Agents;
@@ -102,8 +102,8 @@ describe('agents with their own rights', function () {
       const [claim, volume] = [await get(`${CLAIMS}/data`), await get(`${VOLUMES}/${spec.volumeName}`)];
       return claim.status.capacity?.storage === '6Gi' && volume.spec.capacity?.storage === '6Gi';
     });
-    await cluster.kubectl('delete', 'pod/user', 'pvc/data', '--timeout=20s');
-    await cluster.kubectl('wait', `pv/${spec.volumeName}`, '--for=delete', '--timeout=30s');
+    await cluster.kubectl('delete', 'pod/user', 'pvc/data', '--timeout=120s');
+    await cluster.kubectl('wait', `pv/${spec.volumeName}`, '--for=delete', '--timeout=120s');
   });
 
   it('give back a claim that their node has no room for', async () => {
@@ -152,7 +152,7 @@ describe('agents with their own rights', function () {
       });
       await waitFor('it to be bound', async () => (await get(`${CLAIMS}/on-disk`)).status.phase === 'Bound');
       writeFileSync(join(path, 'file'), 'data');
-      await cluster.kubectl('delete', 'pvc/on-disk', '--timeout=20s');
+      await cluster.kubectl('delete', 'pvc/on-disk', '--timeout=120s');
       const isOffered = async () => {
         const { items } = await get<{ items: Stored[] }>(VOLUMES);
         return items.some(({ status }) => status.phase === 'Available');

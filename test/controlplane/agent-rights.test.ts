@@ -103,7 +103,7 @@ const KNOWN = [AGENT, WEBHOOK].flatMap(({ anywhere, inSystem }) => [
 const RESOURCES = [...new Set([...KNOWN, ...NOBODYS])];
 
 describe('what the product may do', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(3000);
   let plane: ControlPlane;
   const workloads = new Map<string, Workload[]>();

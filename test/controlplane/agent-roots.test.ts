@@ -90,7 +90,7 @@ describe('an agent with two roots', function () {
   }
 
   async function nothingIsLeft(): Promise<void> {
-    await served.installed.kubectl('delete', 'pvc', '--all', '--timeout=30s');
+    await served.installed.kubectl('delete', 'pvc', '--all', '--timeout=120s');
     await waitFor('every volume to be gone', async () => (await served.list(VOLUMES)).length === 0);
   }
 

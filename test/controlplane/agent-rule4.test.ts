@@ -26,7 +26,7 @@ const ADOPT = 'local.tars.io/adopt';
 const ANNOTATIONS = { 'tars.io/LocalVolumeUID': '1000', 'tars.io/LocalVolumeMode': '711' };
 
 describe('data that is already there', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(15_000);
   let served: Served;
   let root: string;

@@ -10,7 +10,7 @@ import { waitFor } from './wait.ts';
 const OFFER_TTL_MS = 15_000;
 
 describe('the seeds, per node', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(20_000);
   let served: Served;
 
@@ -111,7 +111,7 @@ describe('the seeds, per node', function () {
 
     it('and all that they were leave nothing behind', async () => {
       for (const namespace of ['default', 'other']) {
-        await served.installed.kubectl('delete', 'pod,pvc', '--all', '-n', namespace, '--timeout=60s');
+        await served.installed.kubectl('delete', 'pod,pvc', '--all', '-n', namespace, '--timeout=120s');
       }
       await itIsEmpty(served);
     });

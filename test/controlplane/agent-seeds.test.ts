@@ -8,7 +8,7 @@ import { type Pod, Served } from './served.ts';
 import { waitFor } from './wait.ts';
 
 describe('the seeds, on demand', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(20_000);
   let served: Served;
 
@@ -65,7 +65,7 @@ describe('the seeds, on demand', function () {
     it('is gone with all its data when StatefulSet and claims are deleted', async () => {
       expect(readFileSync(`${directory(pods[5]!)}/nodes.conf`, 'utf8')).to.match(/^replica 5/);
       await served.installed.kubectl('delete', 'statefulset', SET, '-n', 'redis');
-      await served.installed.kubectl('delete', 'pvc', '--all', '-n', 'redis', '--timeout=60s');
+      await served.installed.kubectl('delete', 'pvc', '--all', '-n', 'redis', '--timeout=120s');
       await itIsEmpty(served);
     });
   });

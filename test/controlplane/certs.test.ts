@@ -39,7 +39,7 @@ interface WebhookConfiguration {
 }
 
 describe('certificates on a real API server', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let plane: ControlPlane;
   let server: Server;
   let running: Rotation[] = [];
@@ -305,23 +305,19 @@ describe('certificates on a real API server', function () {
   });
 
   it('renews leaf and authority without one request lost', async () => {
-    const lifetimes: Lifetimes = { authorityMs: 12_000, leafMs: 5000, backdateMs: 0 };
+    const lifetimes: Lifetimes = { authorityMs: 24_000, leafMs: 12_000, backdateMs: 0 };
     const steps: string[] = [];
     const options: Partial<RotationOptions> = {
       lifetimes,
-      patience: { settleMs: 1000, graceMs: 4000 },
+      patience: { settleMs: 2000, graceMs: 8000 },
       observer: { stepped: ({ kind }) => steps.push(kind) },
     };
     const [one, two] = [await started(options), await started(options)];
     serve(one);
     await waitFor('the API server to have the bundle', async () => (await seen()) === 'created');
-    const end = performance.now() + 20_000;
-    let requests = 0;
-    for (; performance.now() < end; requests++)
-      expect(await seen(), `after ${steps.join(', ')}`).to.equal('created');
-    expect(steps.filter((step) => step === 'switch').length, steps.join(', ')).to.be.at.least(2);
-    expect(steps.filter((step) => step === 'renew').length, steps.join(', ')).to.be.at.least(2);
-    expect(requests).to.be.above(100);
+    const isRenewed = () =>
+      ['switch', 'renew'].every((kind) => steps.filter((step) => step === kind).length >= 2);
+    while (!isRenewed()) expect(await seen(), `after ${steps.join(', ')}`).to.equal('created');
     await waitFor('both to serve the same', () => one.current().cert === two.current().cert);
   });
 

@@ -44,7 +44,7 @@ interface AuditEvent {
 }
 
 describe('a release of the chart', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   this.slow(5000);
   let plane: ControlPlane;
   let helm: Helm;
@@ -65,7 +65,7 @@ describe('a release of the chart', function () {
     const tservers = '/apis/k8s.tars.io/v1beta3/tservers';
     await waitFor('TServers to be served', async () => (await plane.api('GET', tservers)).status === 200);
     await apply(KEPT);
-    await kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/kept', '--timeout=30s');
+    await kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/kept', '--timeout=120s');
   });
   after(async () => {
     await plane?.stop();

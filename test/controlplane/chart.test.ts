@@ -51,7 +51,7 @@ const VARIANTS: readonly Variant[] = Array.from({ length: 2 ** (SETTINGS.length 
 });
 
 describe('the chart', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(4000);
   let plane: ControlPlane;
   let helm: Helm;

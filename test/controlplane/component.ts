@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { waitFor } from './wait.ts';
 
 const SUPERVISE = join(import.meta.dirname, 'supervise.sh');
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const LOG_LINES = 60;
 
 /** A component did not come up; the message ends with the last lines of its log. */

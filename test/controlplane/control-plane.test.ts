@@ -27,7 +27,7 @@ interface Pod {
 }
 
 describe('control plane', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   let plane: ControlPlane;
 
   before('build the binaries', async function () {
@@ -96,14 +96,14 @@ describe('control plane', function () {
       metadata: { name: 'once' },
       spec: { template: { spec: { containers: [container], restartPolicy: 'Never' } } },
     });
-    const waited = await plane.kubectl(['wait', '--for=condition=Complete', 'job/once', '--timeout=20s']);
+    const waited = await plane.kubectl(['wait', '--for=condition=Complete', 'job/once', '--timeout=120s']);
     expect(waited).to.deep.include({ code: 0, stderr: '' });
     const deleted = await plane.kubectl([
       'delete',
       'job/once',
       '--wait',
       '--cascade=foreground',
-      '--timeout=20s',
+      '--timeout=120s',
     ]);
     expect(deleted).to.deep.include({ code: 0, stderr: '' });
   });

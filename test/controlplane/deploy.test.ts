@@ -55,7 +55,7 @@ interface Review {
 }
 
 describe('deploy', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(2000);
   let plane: ControlPlane;
   const manifests = new Map<string, string>();

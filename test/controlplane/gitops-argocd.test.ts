@@ -35,7 +35,7 @@ const onTheClient = (other: Application) => withSpec(other, { syncPolicy: { sync
 const IMAGE = 'registry.example.com/shop/server';
 
 describe('Argo CD', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(30_000);
   let cluster: GitopsCluster;
   let argo: ArgoCd;

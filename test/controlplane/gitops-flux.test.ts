@@ -32,7 +32,7 @@ const RELEASE = helmRelease('helm-release.yaml', 't-local-volume');
 const IMAGE = 'registry.example.com/shop/server';
 
 describe('Flux', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   this.slow(30_000);
   let cluster: GitopsCluster;
   let flux: Flux;

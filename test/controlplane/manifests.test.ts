@@ -15,7 +15,7 @@ interface StoredSet {
 }
 
 describe('the CRD and rendered manifests on a real API server', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let plane: ControlPlane;
 
   before(async () => {

@@ -216,7 +216,7 @@ describe('migrating from hand-made volumes', function () {
 
     it('go as the policy says', async () => {
       await migration.follow('delete');
-      await migration.kubectl('delete', 'deployment/web', 'pvc/web-data-local', '--timeout=60s');
+      await migration.kubectl('delete', 'deployment/web', 'pvc/web-data-local', '--timeout=120s');
       await waitFor('the data to be gone', () => !existsSync(webNewAt()));
     });
   });

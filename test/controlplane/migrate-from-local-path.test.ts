@@ -297,7 +297,7 @@ describe('migrating from local-path-provisioner', function () {
       await migration.set({ ORDINAL: '2' });
       await migration.follow('delete');
       await migration.kubectl('-n', NAMESPACE, 'delete', 'statefulset', SET);
-      await migration.kubectl('-n', NAMESPACE, 'delete', 'pvc', '--all', '--timeout=60s');
+      await migration.kubectl('-n', NAMESPACE, 'delete', 'pvc', '--all', '--timeout=120s');
       await waitFor('its data to be gone', () => !existsSync(newAt(2)));
       await waitFor('two volumes to be left', async () => (await list<Volume>(VOLUMES)).length === 2);
       for (const ordinal of [0, 1]) isThere(newAt(ordinal), ordinal);

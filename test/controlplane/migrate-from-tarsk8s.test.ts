@@ -249,13 +249,13 @@ describe('migrating from the agent of TarsK8S', function () {
       const kept = `${VOLUMES}/tars-remote-log-dir-tars-tarslog-74e84c2f`;
       await its.patch(kept, { spec: { persistentVolumeReclaimPolicy: 'Retain' } });
       await migration.kubectl('-n', NAMESPACE, 'delete', 'tserver,statefulset', '--all');
-      await migration.kubectl('-n', NAMESPACE, 'delete', 'pvc', '--all', '--timeout=60s');
+      await migration.kubectl('-n', NAMESPACE, 'delete', 'pvc', '--all', '--timeout=120s');
       // Offers stand for a while.
       const used = async () => (await its.volumes()).filter(({ status }) => status.phase !== 'Available');
       await waitFor('all the others to be gone', async () => (await used()).length === 1);
       expect(existsSync(its.at('node-1', LOGS)), 'what was to go').to.equal(false);
       expect(readFileSync(`${its.at('node-2', LOGS)}/app.log`, 'utf8')).to.equal('logs of node-2');
-      await migration.kubectl('delete', 'pv', '--all', '--timeout=60s');
+      await migration.kubectl('delete', 'pv', '--all', '--timeout=120s');
       expect(await migration.follow('orphans')).to.contain(
         `${LOGS}  kept  tars/remote-log-dir-tars-tarslog-1\n`,
       );

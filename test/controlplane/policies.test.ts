@@ -38,7 +38,7 @@ const RESOURCE: Readonly<Record<Kind, string>> = {
 const BOTH: Settings = { classes: PER_NODE.classes, modePattern: 'posix' };
 
 describe('the policies, without the webhook', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(1000);
   let plane: ControlPlane;
 

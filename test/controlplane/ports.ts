@@ -8,8 +8,17 @@ import { createServer } from 'node:net';
 const FIRST = 20_000;
 const LAST = 29_999;
 
-// Test processes that run side by side begin at places far apart; within one, no port is handed out twice.
-let next = FIRST + ((process.pid * 2003) % (LAST - FIRST));
+const HALF = (LAST - FIRST + 1) / 2;
+const WORKERS = 4;
+
+// Test processes that run side by side begin at places far apart: workers of mocha by their numbers, others by their
+// process ids. Within one, no port is handed out twice.
+const worker = process.env['MOCHA_WORKER_ID'];
+let next =
+  FIRST +
+  (worker === undefined
+    ? HALF + ((process.pid * 2003) % HALF)
+    : (Number(worker) % WORKERS) * (HALF / WORKERS));
 
 /** Finds that many ports of 127.0.0.1 on which nobody listens. */
 export async function freePorts(count: number): Promise<number[]> {

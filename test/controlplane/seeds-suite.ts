@@ -90,7 +90,7 @@ export function itServesTheSeeds(way: Way, cluster: () => Served): void {
     expect((await served.bound(`delay-bind-${name}`)).metadata.labels!['kubernetes.io/hostname']).to.equal(
       node,
     );
-    await served.installed.kubectl('drain', node, '--force', '--ignore-daemonsets', '--timeout=60s');
+    await served.installed.kubectl('drain', node, '--force', '--ignore-daemonsets', '--timeout=120s');
     // Three other nodes at least are free, and it may have none of them.
     await served.unschedulable(name, /volume node affinity|PersistentVolume's node affinity/);
     await served.installed.kubectl('uncordon', node);
@@ -124,7 +124,15 @@ export function itServesTheSeeds(way: Way, cluster: () => Served): void {
     mkdirSync(foreign, { recursive: true });
     writeFileSync(`${foreign}/readme`, 'not ours');
     await served.installed.kubectl('delete', 'statefulset', '--all', '-n', 'default', '--wait=true');
-    await served.installed.kubectl('delete', 'pvc', '--all', '-n', 'default', '--wait=true', '--timeout=60s');
+    await served.installed.kubectl(
+      'delete',
+      'pvc',
+      '--all',
+      '-n',
+      'default',
+      '--wait=true',
+      '--timeout=120s',
+    );
     await itIsEmpty(served, (root) => (root.endsWith('/node-1') ? ['.tlv', 'default'] : ['.tlv']));
     expect(readdirSync(foreign)).to.deep.equal(['readme']);
     rmSync(foreign, { recursive: true });

@@ -89,7 +89,7 @@ const commandsOf = (page: string) =>
   [...readFileSync(`${ROOT}${page}`, 'utf8').matchAll(/^kubectl (.*)$/gm)].map(([, line]) => line!);
 
 describe('beside TarsK8S', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(5000);
   let cluster: Installed;
 

@@ -27,7 +27,7 @@ interface Stored {
 }
 
 describe('the TServer cache on a real API server', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   let plane: ControlPlane;
   let proxy: FaultProxy;
   let cache: TServerCache;

@@ -10,7 +10,7 @@ const WEBHOOK = `system:serviceaccount:${SYSTEM}:t-local-volume-webhook`;
 const RULES = '/rules/0/verbs';
 
 describe('while TServers cannot be looked up', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(5000);
   let cluster: Installed;
 

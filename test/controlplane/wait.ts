@@ -20,7 +20,7 @@ interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   ask: () => T | Promise<T>,
-  { timeoutMs = 30_000, signal }: WaitOptions = {},
+  { timeoutMs = 90_000, signal }: WaitOptions = {},
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -83,7 +83,7 @@ const asClaim = (name: string) => ({ apiVersion: 'v1', kind: 'PersistentVolumeCl
 const golden = new GoldenTexts('webhook-down');
 
 describe('while the webhook is down', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(5000);
   let cluster: Installed;
 
@@ -157,7 +157,7 @@ describe('while the webhook is down', function () {
     await kubectl('label', 'sts/foreign', 'team=a');
     await kubectl('rollout', 'restart', 'sts/foreign');
     await running('foreign', 3);
-    await kubectl('rollout', 'status', 'sts/foreign', '--timeout=60s');
+    await kubectl('rollout', 'status', 'sts/foreign', '--timeout=120s');
     await kubectl('delete', 'sts/foreign', '--wait=true');
   });
 
@@ -165,13 +165,16 @@ describe('while the webhook is down', function () {
     await kubectl('scale', 'sts/tars-tarslog', '--replicas=4');
     await running('tars-tarslog', 4);
     const { spec } = await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`);
-    const claims = await claimsOf('tars-tarslog');
+    // Pods run on what their claims are annotated with; that they are Bound is written a moment later.
+    const claims = await waitFor('all claims to be bound', async () => {
+      const all = await claimsOf('tars-tarslog');
+      return all.every(({ status }) => status.phase === 'Bound') && all;
+    });
     expect(claims).to.have.length(4 * 2);
-    for (const { metadata, spec: given, status } of claims) {
+    for (const { metadata, spec: given } of claims) {
       const template = spec.volumeClaimTemplates.find(({ metadata: { name } }) =>
         metadata.name.startsWith(`${name}-tars-`),
       )!;
-      expect(status.phase).to.equal('Bound');
       expect(metadata.labels).to.include(template.metadata.labels);
       expect(metadata.annotations).to.include(template.metadata.annotations ?? {});
       const { volumeName: _bound, ...asked } = given;
@@ -319,7 +322,7 @@ describe('while the webhook is down', function () {
     });
 
     it('a running one is changed, and keeps its list', async () => {
-      await kubectl('rollout', 'status', 'sts/tars-tarslog', '--timeout=60s');
+      await kubectl('rollout', 'status', 'sts/tars-tarslog', '--timeout=120s');
       await kubectl('patch', 'tserver/tars-tarslog', '--type=merge', '-p', HOST_NETWORK);
       const { spec } = await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`);
       expect(spec.volumeClaimTemplates).to.have.length(2);
@@ -347,7 +350,7 @@ describe('while the webhook is down', function () {
       await accepted(['apply'], RUNNING);
       await kubectl('rollout', 'restart', 'sts/tars-tarslog', 'sts/plain');
       for (const name of ['tars-tarslog', 'plain']) {
-        await kubectl('rollout', 'status', `sts/${name}`, '--timeout=60s');
+        await kubectl('rollout', 'status', `sts/${name}`, '--timeout=120s');
       }
       expect(
         (await get<StoredSet>(`${STATEFUL_SETS}/tars-tarslog`)).spec.volumeClaimTemplates,

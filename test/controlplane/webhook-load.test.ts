@@ -33,7 +33,7 @@ const NAMES = serverNames({
 
 const LOOKING = { everyMs: 300 } as const;
 /** An authority that is no longer needed is soon forgotten. */
-const FORGETFUL: Durations = { ...LOOKING, patience: { settleMs: 1000, graceMs: 6000 } };
+const FORGETFUL: Durations = { ...LOOKING, patience: { settleMs: 3000, graceMs: 20_000 } };
 /** Authority and leaf are renewed after two thirds of their lives. */
 const FLEETING: Durations = {
   ...LOOKING,
@@ -41,7 +41,7 @@ const FLEETING: Durations = {
   patience: { settleMs: 3000, graceMs: 20_000 },
 };
 /** Usual certificates, looked after every moment. */
-const ATTENTIVE: Durations = { ...LOOKING, patience: { settleMs: 1500, graceMs: DAY_MS } };
+const ATTENTIVE: Durations = { ...LOOKING, patience: { settleMs: 3000, graceMs: DAY_MS } };
 
 const NOTHING = Object.fromEntries(SECRET_KEYS.map((key) => [key, undefined]));
 
@@ -317,7 +317,7 @@ describe('the webhook under load', function () {
     const running = pids();
     const rotation = new Observed(cluster, first);
     await waitFor('a renewal, another authority, and the first one to be gone', () => rotation.isOver(), {
-      timeoutMs: 120_000,
+      timeoutMs: 240_000,
     });
     expectNoneLost(await finished(rotation.toString()));
     expect(pids()).to.deep.equal(running);

@@ -34,7 +34,7 @@ const NOT_OURS = ['TLV001 StatefulSet', 'TLV001 PersistentVolumeClaim'];
 const golden = new GoldenTexts('webhook-rules');
 
 describe('the webhook alone, in the words of tlv check', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   this.slow(5000);
   let cluster: Installed;
   /** `CODE Kind` of all that was refused. */

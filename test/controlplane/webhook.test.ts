@@ -87,7 +87,7 @@ const withReplicas = (manifest: Manifest, replicas: number): Manifest => ({
 });
 
 describe('the webhook behind kubectl', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   this.slow(5000);
   let cluster: Installed;
 

@@ -50,7 +50,7 @@ class Demo {
       tooEarly.abort(new Error(`the demo ended with ${code}: ${this.stdout}${this.stderr}`)),
     );
     await waitFor(text.trim(), () => (this.stdout + this.stderr).includes(text), {
-      timeoutMs: 120_000,
+      timeoutMs: 600_000,
       signal: tooEarly.signal,
     });
   }
@@ -79,7 +79,7 @@ function normal(text: string): string {
 const processes = () => execFileSync('ps', ['-eo', 'args']).toString();
 
 describe('npm run demo', function () {
-  this.timeout(180_000);
+  this.timeout(900_000);
   this.slow(60_000);
   let demo: Demo | undefined;
   let folder = '';

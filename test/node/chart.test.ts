@@ -98,7 +98,7 @@ describe('the chart on a real node', function () {
     await apply(cluster, server({ name: 'plain', uid: 1000 }).slice(1));
     await ready(cluster, 'tars-plain-0');
     await cluster.kubectl('scale', 'statefulset', 'tars-later', '--replicas=0');
-    await cluster.kubectl('wait', '--for=delete', 'pod/tars-later-0', '--timeout=60s');
+    await cluster.kubectl('wait', '--for=delete', 'pod/tars-later-0', '--timeout=120s');
     expect(readFileSync(pool(FILE), 'utf8')).to.equal('kept\n');
 
     // Nobody is there to remove what is released now: it waits, and is not lost.

@@ -20,7 +20,7 @@ export async function installOverlay(cluster: Cluster, overlay = 'on-demand'): P
 export async function rolledOut(cluster: Cluster): Promise<void> {
   try {
     for (const what of ['deployment/t-local-volume-webhook', 'daemonset/t-local-volume-agent']) {
-      await cluster.kubectl('rollout', 'status', what, `--namespace=${NAMESPACE}`, '--timeout=120s');
+      await cluster.kubectl('rollout', 'status', what, `--namespace=${NAMESPACE}`, '--timeout=280s');
     }
   } catch (error) {
     const about = [`--namespace=${NAMESPACE}`, '--selector=app.kubernetes.io/name=t-local-volume'];

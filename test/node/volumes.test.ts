@@ -170,7 +170,12 @@ describe('volumes on a real node', function () {
     await deleteServer('tars-tarslog');
     // Its neighbour, of policy Delete, is gone when it is still there.
     await cluster.kubectl('wait', '--for=delete', `pv/${other}`, '--timeout=120s');
-    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Released', `pv/${volume}`, '--timeout=60s');
+    await cluster.kubectl(
+      'wait',
+      '--for=jsonpath={.status.phase}=Released',
+      `pv/${volume}`,
+      '--timeout=120s',
+    );
     const file = onDisk(pod, 'default/tars.tarslog/remote-log-dir/app.log');
     expect(readFileSync(file, 'utf8')).to.equal('log of tars-tarslog-0\n');
   });

@@ -104,15 +104,16 @@ describe('images of loop volumes', () => {
     const [name = ''] = images();
     const point = join(world.folder, 'point');
     mkdirSync(point);
-    const mount = ['mount', '-o', 'loop', image(name), point];
+    const [program, argv] = ['mount', ['-o', 'loop', image(name), point]] as const;
     const begun = performance.now();
-    execFileSync('timeout', ['60', ...mount]);
+    execFileSync(program, argv, { timeout: 60_000 });
     const stepMs = (performance.now() - begun) / 25;
     world.unmount(point);
     const endings = { killed: 0, done: 0 };
     // Ever later, until it is too late to kill it.
     for (let afterMs = stepMs; endings.done < 5; afterMs += stepMs) {
-      const { status } = spawnSync('timeout', ['-s', 'KILL', String(afterMs / 1000), ...mount]);
+      // It returns when mount(8) has ended, and not only whoever was to kill it.
+      const { status } = spawnSync(program, argv, { timeout: afterMs, killSignal: 'SIGKILL' });
       endings[status === 0 ? 'done' : 'killed'] += 1;
       // Killed after it had mounted, too.
       spawnSync('umount', [point], { stdio: 'ignore' });

@@ -106,9 +106,8 @@ describe('the reconciler, of a volume that was just made', () => {
     expect(path.looks).to.equal(1);
   });
 
-  it('does not look at its disk again while the watches bring that it is bound, but then', async () => {
+  it('does not look at its disk again while the watches bring that it is bound', async () => {
     const events = [
-      () => {},
       () => path.watch({ phase: 'Pending' }),
       () => path.watch({ phase: 'Bound' }),
       () => (path.claims = [bound({ phase: 'Pending' })]),
@@ -118,12 +117,21 @@ describe('the reconciler, of a volume that was just made', () => {
       path.now += 100;
       event();
       await path.reconcile();
-      expect([path.looks, path.again]).to.deep.equal([1, 5000 - path.now]);
+      expect([path.looks, path.again]).to.deep.equal([1, undefined]);
     }
     path.now = 5000;
     await path.reconcile();
     expect([path.looks, path.again]).to.deep.equal([2, undefined]);
     expect(path.did).to.deep.equal(['made', 'created']);
+  });
+
+  it('waits for the watch to bring it, and not for ever', async () => {
+    path.now += 100;
+    await path.reconcile();
+    expect([path.looks, path.again]).to.deep.equal([1, 4900]);
+    path.now = 5000;
+    await path.reconcile();
+    expect(path.did).to.deep.equal(['made', 'created', 'created']);
   });
 
   it('does at once what its claim asks for next', async () => {

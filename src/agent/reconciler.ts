@@ -78,7 +78,11 @@ export class Reconciler {
     const path = asVolumePath(key);
     if (path === undefined) return undefined;
     const pool = this.#options.health.pool;
-    if (!pool) return this.#handBack(path, this.#options.health.why);
+    if (!pool) {
+      // When it is back, its volumes need not be as they were.
+      this.#createdAt.delete(path);
+      return this.#handBack(path, this.#options.health.why);
+    }
     try {
       await this.#bring(path, pool);
     } catch (error) {
@@ -169,6 +173,7 @@ export class Reconciler {
       this.#createdAt.set(path, clock.now());
       observer?.provisioned?.(seconds);
     }
+    if (did.has('release') || did.has('forget')) this.#createdAt.delete(path);
     if (did.has('retire')) observer?.reclaimed?.(seconds);
     if (did.has('make') || did.has('retire') || did.has('grow')) spaceChanged();
     // The path is free, and somebody may wait for it.

@@ -231,7 +231,7 @@ export class ServedRoot {
     const trash = new Trash(pool.pool, {
       clock,
       maxDeleteRate,
-      removers: () => this.health.pool?.backends.removers() ?? [],
+      removers: () => this.health.pool?.backends.removers(),
       observer: {
         deleted: (count) => observer?.trash.deleted(count),
         itemDone: (name) => logger.info({ volume: name }, `the data of volume ${name} is removed`),

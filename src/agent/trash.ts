@@ -33,8 +33,11 @@ export interface TrashOptions {
   readonly observer: TrashObserver;
   /** Files and directories a second; finite. */
   readonly maxDeleteRate: number;
-  /** Of the backends that this pool has at the time; asked for in each round. */
-  readonly removers?: () => readonly Remover[];
+  /**
+   * Of the backends that this pool has at the time; asked for in each round. Undefined while its disk has a fault: then
+   * nothing is deleted, and nothing counts as gone.
+   */
+  readonly removers?: () => readonly Remover[] | undefined;
 }
 
 /** How much may be saved up, in time: enough for timers that are a few milliseconds late. */
@@ -68,7 +71,7 @@ export class Trash {
   readonly #clock: Clock;
   readonly #observer: TrashObserver;
   readonly #rate: RateLimit;
-  readonly #removers: () => readonly Remover[];
+  readonly #removers: () => readonly Remover[] | undefined;
   readonly #ending = new AbortController();
   readonly #stuck = new Map<string, Stuck>();
   #known = new Set<string>();
@@ -119,11 +122,13 @@ export class Trash {
 
   /** Works for a while; returns how long there is nothing to do then. */
   async #round(): Promise<number> {
+    const removers = this.#removers();
+    if (!removers) return FIRST_FAILURE_MS;
     try {
       const restMs = await this.#pool.withRoot(async (root) => {
         await using state = await root.openDirectory(STATE_FOLDER);
         await using trash = await state.openDirectory(TRASH_FOLDER);
-        return await this.#work(trash);
+        return await this.#work(trash, removers);
       });
       this.#failures = 0;
       return restMs;
@@ -133,8 +138,7 @@ export class Trash {
     }
   }
 
-  async #work(trash: Directory): Promise<number> {
-    const removers = this.#removers();
+  async #work(trash: Directory, removers: readonly Remover[]): Promise<number> {
     const retired = await Promise.all(removers.map((remover) => this.#retired(remover)));
     this.#see(new Set([...(await namesIn(trash)), ...retired.flat()]));
     const mounted = await mountsWithin(trash.realPath());

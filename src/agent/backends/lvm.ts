@@ -111,22 +111,23 @@ class LogicalVolumeMedium implements Medium {
 /** Logical volumes that were retired are removed, unless somebody still uses them. */
 class LogicalVolumeRemover implements Remover {
   readonly #volumes: LogicalVolumes;
-  /** As they were listed last: for the plain directories of a node, LVM is not asked one by one. */
-  #retired: readonly string[] = [];
+  /** As they were listed last, if ever: for the plain directories of a node, LVM is not asked one by one. */
+  #retired: readonly string[] | undefined;
 
   constructor(volumes: LogicalVolumes) {
     this.#volumes = volumes;
   }
 
   async retired(): Promise<readonly string[]> {
-    this.#retired = (await this.#volumes.all())
+    const retired = (await this.#volumes.all())
       .filter(({ name }) => name.startsWith(RETIRED))
       .map(({ name }) => name.slice(RETIRED.length));
-    return this.#retired;
+    this.#retired = retired;
+    return retired;
   }
 
   async destroy({ name }: RetiredVolume): Promise<Outcome | undefined> {
-    if (!this.#retired.includes(name)) return undefined;
+    if (this.#retired?.includes(name) === false) return undefined;
     const found = await this.#volumes.find(retiredAs(name));
     if (!found) return undefined;
     if (found.isOpen) return { kind: 'stuck', why: `somebody uses ${found.device}` };

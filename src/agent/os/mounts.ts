@@ -15,12 +15,28 @@ export interface Mount {
   readonly isReadOnly: boolean;
 }
 
-/** As it was read last: it hardly ever changes, and is asked for at each look and by each operation. */
+/** As it was last: it hardly ever changes, and is asked for at each look and by each operation. */
 let known: { readonly text: string; readonly mounts: readonly Mount[] } = { text: '', mounts: [] };
 
-/** All mounts as this process sees them, now. Some filesystems ask their disk for it (btrfs, for names of subvolumes). */
+const MAX_READINGS = 10;
+
+/**
+ * All mounts as this process sees them, now. Some filesystems ask their disk for it (btrfs, for names of subvolumes).
+ *
+ * Kernels before 5.8 may leave out a mount where the table changes while it is read, piece by piece: two readings that
+ * agree do not, and the last one that was agreed on is one of the two.
+ */
 export async function mounts(): Promise<readonly Mount[]> {
-  const text = await stableText();
+  let previous = known.text;
+  for (let attempt = 0; attempt <= MAX_READINGS; attempt++) {
+    const text = await tableText();
+    if (text === previous) return agreed(text);
+    previous = text;
+  }
+  return parseMounts(previous);
+}
+
+function agreed(text: string): readonly Mount[] {
   if (text !== known.text) known = { text, mounts: parseMounts(text) };
   return known.mounts;
 }
@@ -68,20 +84,6 @@ function unescaped(point: string): string {
   return point.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCodePoint(Number.parseInt(digits, 8)),
   );
-}
-
-/**
- * The kernel hands the table out in pieces, and one that changes meanwhile may lack a mount: two that agree do not. What
- * was read last time is one of the two.
- */
-async function stableText(): Promise<string> {
-  let previous = known.text;
-  for (let attempt = 0; attempt <= 10; attempt++) {
-    const text = await tableText();
-    if (text === previous) return text;
-    previous = text;
-  }
-  return previous;
 }
 
 async function tableText(): Promise<string> {

@@ -49,6 +49,13 @@ describe('the remover of logical volumes', () => {
     expect(tools.asked).to.equal(1);
   });
 
+  it('asks for each where it could not list them yet', async () => {
+    const tools = new CountingTools(['tlv-trash-one']);
+    expect(await removerOf(tools).destroy(retiredAs('one'))).to.deep.equal({ kind: 'gone' });
+    expect(await removerOf(tools).destroy(retiredAs('two'))).to.equal(undefined);
+    expect(tools.asked).to.equal(2);
+  });
+
   it('removes what it has listed, and looks at it once more first', async () => {
     const tools = new CountingTools(['tlv-trash-one']);
     const remover = removerOf(tools);

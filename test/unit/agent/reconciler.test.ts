@@ -19,6 +19,8 @@ class OnePath {
   readonly did: string[] = [];
   looks = 0;
   now = 0;
+  /** Its disk is not there. */
+  isLost = false;
   /** In how many milliseconds the path comes again. */
   again: number | undefined;
   claims: readonly ClaimView[] = [claim()];
@@ -33,6 +35,17 @@ class OnePath {
   async reconcile(): Promise<void> {
     this.again = undefined;
     await this.#reconciler.reconcile(PATH);
+  }
+
+  #healthOf(pool: HealthyPool): PoolHealth {
+    const isLost = (): boolean => this.isLost;
+    const health = {
+      why: 'its disk is away',
+      get pool() {
+        return isLost() ? undefined : pool;
+      },
+    };
+    return health as unknown as PoolHealth;
   }
 
   watch(seen: Partial<VolumeView>): void {
@@ -82,7 +95,7 @@ class OnePath {
         claimsAt: () => [...this.claims],
         classes: new Map([['t-storage-class', SERVED]]),
       },
-      health: { pool: pool as unknown as HealthyPool } as PoolHealth,
+      health: this.#healthOf(pool as unknown as HealthyPool),
       queue: { add: () => {}, addAfter: (_key, ms) => void (this.again = ms) },
       api: api as unknown as AgentApi,
       hands: () => hands as unknown as Hands,
@@ -132,6 +145,16 @@ describe('the reconciler, of a volume that was just made', () => {
     path.now = 5000;
     await path.reconcile();
     expect(path.did).to.deep.equal(['made', 'created', 'created']);
+  });
+
+  it('looks at it again when the disk was away meanwhile', async () => {
+    path.watch({ phase: 'Bound' });
+    path.claims = [bound()];
+    path.isLost = true;
+    await path.reconcile();
+    path.isLost = false;
+    await path.reconcile();
+    expect(path.looks).to.equal(2);
   });
 
   it('does at once what its claim asks for next', async () => {

@@ -293,6 +293,27 @@ describe('trash', () => {
       expect([[...shelf.names], trash.figures.stuck]).to.deep.equal([[], 0]);
     });
 
+    it('rests while the disk has a fault, and takes none for gone', async () => {
+      shelf.names.add('one');
+      shelf.hinder = () => {
+        throw failed;
+      };
+      let removers: Remover[] | undefined = [shelf];
+      trash = new Trash(pool, { clock, observer: witness, maxDeleteRate: 1e6, removers: () => removers });
+      trash.start();
+      await until('a rest', () => clock.pending.length > 0);
+      removers = undefined;
+      put('two', 'a');
+      clock.advance(MINUTE);
+      await until('a rest', () => clock.pending.length > 0);
+      expect([witness.done, left(), trash.figures.items]).to.deep.equal([[], ['two'], 1]);
+      removers = [shelf];
+      shelf.hinder = () => undefined;
+      clock.advance(5000);
+      await until('a rest', () => clock.pending.length > 0);
+      expect([witness.done.sort(), left()]).to.deep.equal([['one', 'two'], []]);
+    });
+
     it('takes none for gone while they cannot be listed, and deletes the others', async () => {
       shelf.names.add('one');
       shelf.hinder = () => {

@@ -122,7 +122,6 @@ export class Reconciler {
     const createdAt = this.#createdAt.get(path);
     if (createdAt === undefined) return undefined;
     const newMs = createdAt + NEW_MS - this.#options.clock.now();
-    if (newMs <= 0) this.#createdAt.delete(path);
     if (newMs <= 0 || !known.entry) return undefined;
     // Else each claim would be tried twice.
     if (known.volumes.length === 0) return { againMs: newMs };
@@ -169,11 +168,11 @@ export class Reconciler {
     const did = new Set(steps.map((step) => step.do));
     const seconds = (clock.now() - (this.#dueSince.get(path) ?? clock.now())) / 1000;
     this.#dueSince.delete(path);
+    this.#createdAt.delete(path);
     if (did.has('create-volume')) {
       this.#createdAt.set(path, clock.now());
       observer?.provisioned?.(seconds);
     }
-    if (did.has('release') || did.has('forget')) this.#createdAt.delete(path);
     if (did.has('retire')) observer?.reclaimed?.(seconds);
     if (did.has('make') || did.has('retire') || did.has('grow')) spaceChanged();
     // The path is free, and somebody may wait for it.

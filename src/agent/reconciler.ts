@@ -50,6 +50,8 @@ export interface ReconcilerOptions {
 
 /** How long a volume that was just made is as it was made. A watch that takes longer to bring it is broken, and a list comes. */
 const NEW_MS = 5000;
+/** Others are being bound in that very moment. */
+const BOUND_MS = 1000;
 /** How long something may go on being used before it is looked at again. */
 const BUSY_MS = 15_000;
 
@@ -91,10 +93,10 @@ export class Reconciler {
   }
 
   async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
-    const { clock } = this.#options;
+    const { queue, clock } = this.#options;
     const known = this.#gather(path, pool);
-    const rest = this.#restOfNew(path, known);
-    if (rest) return this.#comeAgain(path, rest);
+    const later = this.#lookLater(path, known);
+    if (later) return queue.addAfter(path, later.againMs);
     const hands = this.#options.hands(pool);
     let state: PathState = { ...known, found: await lookAt(known, pool.backends) };
     let decision = plan(state);
@@ -107,27 +109,26 @@ export class Reconciler {
     if (isWork(decision) && !this.#dueSince.has(path)) this.#dueSince.set(path, clock.now());
     for (const step of decision.steps) await execute(step, state, hands);
     this.#done(path, decision);
-    this.#comeAgain(path, decision);
-  }
-
-  #comeAgain(path: VolumePath, { againMs }: { readonly againMs?: number }): void {
-    if (againMs !== undefined) this.#options.queue.addAfter(path, againMs);
+    if (decision.againMs !== undefined) queue.addAfter(path, decision.againMs);
   }
 
   /**
-   * Of a volume that was just made: when to come again, where nothing is to be done about it if its disk is as the ledger
-   * has it. The watches bring the volume, then in three more events that it is bound, and none of them is worth a look.
+   * Of a volume that was just made: when to look at it, where nothing is to be done about it if its disk is as the ledger
+   * has it. The watches bring the volume, then in three more events that it is bound: one look after them is enough.
    */
-  #restOfNew(path: VolumePath, known: Known): { readonly againMs?: number } | undefined {
+  #lookLater(path: VolumePath, known: Known): { readonly againMs: number } | undefined {
     const createdAt = this.#createdAt.get(path);
     if (createdAt === undefined) return undefined;
     const newMs = createdAt + NEW_MS - this.#options.clock.now();
-    if (newMs <= 0 || !known.entry) return undefined;
+    const { volumes, claims, entry } = known;
+    if (newMs <= 0 || !entry) return undefined;
     // Else each claim would be tried twice.
-    if (known.volumes.length === 0) return { againMs: newMs };
-    const { owner } = known.entry;
-    const decision = plan({ ...known, found: { kind: 'empty', owner } });
-    return decision.kind === 'steps' && decision.steps.length === 0 ? decision : undefined;
+    if (volumes.length === 0) return { againMs: newMs };
+    const decision = plan({ ...known, found: { kind: 'empty', owner: entry.owner } });
+    if (decision.kind === 'look' || decision.steps.length > 0) return undefined;
+    const isBound = [...volumes, ...claims].every(({ phase }) => phase === 'Bound');
+    if (isBound) this.#createdAt.delete(path);
+    return { againMs: Math.min(decision.againMs ?? Infinity, isBound ? BOUND_MS : newMs) };
   }
 
   /** All that is known without a look at the disk. */

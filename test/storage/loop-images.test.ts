@@ -104,16 +104,17 @@ describe('images of loop volumes', () => {
     const [name = ''] = images();
     const point = join(world.folder, 'point');
     mkdirSync(point);
-    const [program, argv] = ['mount', ['-o', 'loop', image(name), point]] as const;
+    const mount = ['mount', '-o', 'loop', image(name), point];
     const begun = performance.now();
-    execFileSync(program, argv, { timeout: 60_000 });
+    execFileSync('timeout', ['60', ...mount]);
     const stepMs = (performance.now() - begun) / 25;
     world.unmount(point);
     const endings = { killed: 0, done: 0 };
     // Ever later, until it is too late to kill it.
     for (let afterMs = stepMs; endings.done < 5; afterMs += stepMs) {
-      // It returns when mount(8) has ended, and not only whoever was to kill it.
-      const { status } = spawnSync(program, argv, { timeout: afterMs, killSignal: 'SIGKILL' });
+      // In the foreground, timeout(1) does not kill itself as well, and so waits for the end of mount(8).
+      const killing = ['--foreground', '-s', 'KILL', String(afterMs / 1000)];
+      const { status } = spawnSync('timeout', [...killing, ...mount]);
       endings[status === 0 ? 'done' : 'killed'] += 1;
       // Killed after it had mounted, too.
       spawnSync('umount', [point], { stdio: 'ignore' });

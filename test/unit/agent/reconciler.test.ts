@@ -119,23 +119,34 @@ describe('the reconciler, of a volume that was just made', () => {
     expect(path.looks).to.equal(1);
   });
 
-  it('does not look at its disk again while the watches bring that it is bound', async () => {
+  it('is looked at again once it is bound, and not at each event until then', async () => {
     const events = [
       () => path.watch({ phase: 'Pending' }),
       () => path.watch({ phase: 'Bound' }),
       () => (path.claims = [bound({ phase: 'Pending' })]),
-      () => (path.claims = [bound()]),
     ];
     for (const event of events) {
       path.now += 100;
       event();
       await path.reconcile();
-      expect([path.looks, path.again]).to.deep.equal([1, undefined]);
+      expect([path.looks, path.again]).to.deep.equal([1, 5000 - path.now]);
     }
-    path.now = 5000;
+    path.claims = [bound()];
+    await path.reconcile();
+    expect([path.looks, path.again]).to.deep.equal([1, 1000]);
+    // Then, or when something else happens before.
     await path.reconcile();
     expect([path.looks, path.again]).to.deep.equal([2, undefined]);
     expect(path.did).to.deep.equal(['made', 'created']);
+  });
+
+  it('is looked at soon, where it is not bound', async () => {
+    path.watch({ phase: 'Pending' });
+    await path.reconcile();
+    expect([path.looks, path.again]).to.deep.equal([1, 5000]);
+    path.now = 5000;
+    await path.reconcile();
+    expect(path.looks).to.equal(2);
   });
 
   it('waits for the watch to bring it, and not for ever', async () => {

@@ -15,6 +15,11 @@ export interface Tier {
   readonly covered?: true;
 }
 
+/** As agents have it (deploy/base/daemonset.yaml): each wait for a disk of a test that hangs keeps a thread. */
+const THREADS = { UV_THREADPOOL_SIZE: '16' };
+/** Hundreds of processes start from these sources, and half of a start is taking the types out of them. */
+const COMPILED = { NODE_COMPILE_CACHE: cacheFolder('compiled') };
+
 /** Tiers run side by side as long as there are enough. With more, tests that watch clocks would be late. */
 const PROCESSORS = 2;
 
@@ -59,8 +64,7 @@ function begin({ argv: [command, ...args], covered }: Tier): Run {
   const started = performance.now();
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    // Hundreds of processes start from these sources, and half of a start is taking the types out of them.
-    env: covered ? process.env : { ...process.env, NODE_COMPILE_CACHE: cacheFolder('compiled') },
+    env: { ...process.env, ...THREADS, ...(covered ? {} : COMPILED) },
   });
   let output = '';
   let isShown = false;

@@ -95,8 +95,8 @@ export class Reconciler {
   async #bring(path: VolumePath, pool: HealthyPool): Promise<void> {
     const { queue, clock } = this.#options;
     const known = this.#gather(path, pool);
-    const later = this.#lookLater(path, known);
-    if (later) return queue.addAfter(path, later.againMs);
+    const laterMs = this.#lookLaterMs(path, known);
+    if (laterMs !== undefined) return queue.addAfter(path, laterMs);
     const hands = this.#options.hands(pool);
     let state: PathState = { ...known, found: await lookAt(known, pool.backends) };
     let decision = plan(state);
@@ -113,22 +113,22 @@ export class Reconciler {
   }
 
   /**
-   * Of a volume that was just made: when to look at it, where nothing is to be done about it if its disk is as the ledger
-   * has it. The watches bring the volume, then in three more events that it is bound: one look after them is enough.
+   * Of a volume that was just made: in how long to look at it, where nothing is to be done about it if its disk is as the
+   * ledger has it. The watches bring the volume, then in three more events that it is bound: one look after them is enough.
    */
-  #lookLater(path: VolumePath, known: Known): { readonly againMs: number } | undefined {
+  #lookLaterMs(path: VolumePath, known: Known): number | undefined {
     const createdAt = this.#createdAt.get(path);
     if (createdAt === undefined) return undefined;
     const newMs = createdAt + NEW_MS - this.#options.clock.now();
     const { volumes, claims, entry } = known;
     if (newMs <= 0 || !entry) return undefined;
     // Else each claim would be tried twice.
-    if (volumes.length === 0) return { againMs: newMs };
+    if (volumes.length === 0) return newMs;
     const decision = plan({ ...known, found: { kind: 'empty', owner: entry.owner } });
     if (decision.kind === 'look' || decision.steps.length > 0) return undefined;
     const isBound = [...volumes, ...claims].every(({ phase }) => phase === 'Bound');
     if (isBound) this.#createdAt.delete(path);
-    return { againMs: Math.min(decision.againMs ?? Infinity, isBound ? BOUND_MS : newMs) };
+    return Math.min(decision.againMs ?? Infinity, isBound ? BOUND_MS : newMs);
   }
 
   /** All that is known without a look at the disk. */

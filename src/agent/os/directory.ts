@@ -185,7 +185,7 @@ export class Directory implements AsyncDisposable {
         const message = `${path} has ${status.size} bytes, more than ${maxBytes}`;
         throw faultAt(path, { code: 'EFBIG', path, message });
       }
-      // As `readFile` does it, which asks for the size again, and reads once more to see that this was all.
+      // `readFile` would ask for the size again, and read once more to see that this was all.
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(status.size), 0, status.size, 0);
       return buffer.toString('utf8', 0, bytesRead);
     } catch (error) {

@@ -19,7 +19,7 @@ export interface Remover {
   retired(): Promise<readonly string[]>;
   /**
    * Destroys a volume, or says why that cannot be; undefined where nothing but files can belong to it, as far as this
-   * backend knows by what it said was retired. Called again and again until it is gone.
+   * backend knows. Called again and again until it is gone.
    */
   destroy(volume: RetiredVolume): Promise<Outcome | undefined>;
 }
